@@ -1,0 +1,259 @@
+"""Photos from files to arrays: decoding what cameras and scanners write, resizing, normalising."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from quadrat.errors import DataError
+
+Fit = Literal["squash", "pad", "crop"]
+"""How a photo of other proportions comes to a size; see `ImagePreprocessing`."""
+
+MAX_PIXELS = 178_956_970
+"""Photos of more pixels are refused as decompression bombs, as pillow does by default."""
+
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = (5, 6, 7, 8)
+_RESAMPLING = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+# What pillow's readers raise on damaged files, besides OSError.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
+# A reduction to at most twice the size needed is done by averaging whole blocks, which is fast.
+_REDUCING_GAP = 2.0
+
+
+class PhotoError(DataError):
+    """A photo that cannot be read.
+
+    Args:
+        path: The file.
+        why: What is wrong with it.
+    """
+
+    def __init__(self, path: Path | str, why: str) -> None:
+        self.path = Path(path)
+        self.why = why
+        super().__init__(f"the photo {path} cannot be read: {why}.")
+
+
+@dataclass(frozen=True)
+class ImagePreprocessing:
+    """How a photo becomes an encoder's input.
+
+    Args:
+        size: Height and width in pixels.
+        fit: ``squash`` resizes whatever the proportions; ``pad`` keeps the photo whole, in the
+            middle, with a border of the mean colour; ``crop`` takes the largest middle part of the
+            right proportions.
+        mean: Of red, green and blue, on a scale from 0 to 1.
+        std: The same for the standard deviation.
+        interpolation: ``nearest``, ``bilinear``, ``bicubic`` or ``lanczos``.
+
+    Raises:
+        ValueError: A value is not among these.
+    """
+
+    size: tuple[int, int]
+    fit: Fit = "squash"
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    interpolation: str = "bicubic"
+
+    def __post_init__(self) -> None:
+        if len(self.size) != 2 or min(self.size) < 1:
+            raise ValueError(f"size must be (height, width) in pixels, not {self.size}")
+        if self.fit not in get_args(Fit):
+            raise ValueError(f"fit must be one of {get_args(Fit)}, not '{self.fit}'")
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0.0:
+            raise ValueError("mean and std must be three numbers each, with std above 0")
+        if self.interpolation not in _RESAMPLING:
+            known = ", ".join(_RESAMPLING)
+            raise ValueError(f"interpolation must be one of {known}, not '{self.interpolation}'")
+
+    def to_json(self) -> dict[str, Any]:
+        """The values as JSON holds them."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> ImagePreprocessing:
+        """The inverse of `to_json`."""
+        known: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**known)
+
+
+def open_photo(
+    photo: Path | str | BinaryIO, *, at_least: tuple[int, int] | None, fit: Fit = "squash"
+) -> Image.Image:
+    """Decodes a photo, upright, in 8-bit RGB.
+
+    Transparent pixels are laid on white. Greys of 16 bits are scaled to 8. Of animations and
+    stacks the first picture is taken. Colour profiles are not applied.
+
+    Args:
+        photo: A file, or an open one.
+        at_least: Height and width that the photo will be resized to. A JPEG is then decoded at the
+            smallest of the scales 1, 1/2, 1/4, 1/8 that is not smaller. None: full size.
+        fit: How it will be resized.
+
+    Raises:
+        PhotoError: The file is missing, damaged, truncated, no picture, too large, or its
+            brightness has no defined scale.
+    """
+    name = photo if isinstance(photo, str | Path) else getattr(photo, "name", "(in memory)")
+    try:
+        with Image.open(photo) as image:
+            turn = _orientation(image)
+            _refuse_bomb(image, name)
+            if at_least is not None:
+                _draft(image, at_least, fit, sideways=turn in _SIDEWAYS)
+            upright = _rgb(image, name)
+    except FileNotFoundError as error:
+        raise PhotoError(name, "the file does not exist") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PhotoError(name, f"it has more pixels than the limit of {MAX_PIXELS:,}") from error
+    except UnidentifiedImageError as error:
+        raise PhotoError(name, "it is not a picture of a known format") from error
+    except _DAMAGE as error:
+        why = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        raise PhotoError(name, f"it is damaged ({why})") from error
+    return upright.transpose(_TURNS[turn]) if turn in _TURNS else upright
+
+
+def prepare(image: Image.Image, preprocessing: ImagePreprocessing) -> NDArray[np.float32]:
+    """Resizes and normalises a photo.
+
+    Args:
+        image: In RGB.
+        preprocessing: The size, the fit and the normalisation.
+
+    Returns:
+        ``(3, H, W)``: (value / 255 - mean) / std; borders are 0.
+    """
+    height, width = preprocessing.size
+    resampling = _RESAMPLING[preprocessing.interpolation]
+    box = _middle(image.size, (height, width)) if preprocessing.fit == "crop" else None
+    inner = (height, width)
+    if preprocessing.fit == "pad":
+        inner = _inside((image.height, image.width), (height, width))
+    resized = image
+    if (image.height, image.width) != inner or box is not None:
+        resized = image.resize(inner[::-1], resampling, box=box, reducing_gap=_REDUCING_GAP)
+    std = np.asarray(preprocessing.std, dtype=np.float32)
+    mean = np.asarray(preprocessing.mean, dtype=np.float32)
+    colours = np.asarray(resized, dtype=np.float32) / np.float32(255.0)
+    normal = ((colours - mean) / std).transpose(2, 0, 1)
+    if inner == (height, width):
+        return np.ascontiguousarray(normal)
+    padded = np.zeros((3, height, width), dtype=np.float32)
+    top, left = (height - inner[0]) // 2, (width - inner[1]) // 2
+    padded[:, top : top + inner[0], left : left + inner[1]] = normal
+    return padded
+
+
+def load_view(
+    photo: Path | str | BinaryIO, preprocessing: ImagePreprocessing
+) -> NDArray[np.float32]:
+    """Decodes a photo and prepares it in one go: ``(3, H, W)``.
+
+    Raises:
+        PhotoError: As `open_photo`.
+    """
+    image = open_photo(photo, at_least=preprocessing.size, fit=preprocessing.fit)
+    return prepare(image, preprocessing)
+
+
+def _orientation(image: Image.Image) -> int:
+    """The turn that a camera noted; a note that cannot be read counts as none."""
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except _DAMAGE:
+        return 1
+
+
+def _refuse_bomb(image: Image.Image, name: Path | str) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        size = f"{image.width} by {image.height}"
+        raise PhotoError(name, f"it has {size} pixels; the limit is {MAX_PIXELS:,} in all")
+
+
+def _draft(image: Image.Image, at_least: tuple[int, int], fit: Fit, *, sideways: bool) -> None:
+    height, width = at_least[::-1] if sideways else at_least
+    if fit == "pad":
+        height, width = _inside((image.height, image.width), (height, width))
+    if image.format in ("JPEG", "MPO"):
+        image.draft("RGB" if image.mode != "CMYK" else image.mode, (width, height))
+
+
+def _inside(photo: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+    """The largest (height, width) of a photo's proportions within a size."""
+    scale = min(size[0] / photo[0], size[1] / photo[1])
+    height, width = (max(1, round(side * scale)) for side in photo)
+    return min(height, size[0]), min(width, size[1])
+
+
+def _middle(photo: tuple[int, int], size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """The largest box (left, top, right, bottom) of a size's proportions within (width, height)."""
+    width, height = photo
+    scale = min(width / size[1], height / size[0])
+    across, down = size[1] * scale, size[0] * scale
+    # Rounding may carry a side a hair beyond the photo, which pillow refuses.
+    left, top = max(0.0, (width - across) / 2), max(0.0, (height - down) / 2)
+    return left, top, min(left + across, width), min(top + down, height)
+
+
+def _rgb(image: Image.Image, name: Path | str) -> Image.Image:
+    image.load()
+    mode = image.mode
+    if mode.startswith("I;16") or (mode == "I" and image.format == "PNG"):
+        return _from_16_bits(image)
+    if mode in ("I", "F"):
+        raise PhotoError(
+            name,
+            f"its pixels have 32 bits (mode {mode}) with no defined white; save it with 8 or 16",
+        )
+    if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        white = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(white, layer).convert("RGB")
+    return image if mode == "RGB" else image.convert("RGB")
+
+
+def _from_16_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.uint32)
+    greys = np.minimum((values + 128) // 257, 255).astype(np.uint8)
+    return Image.fromarray(greys).convert("RGB")
