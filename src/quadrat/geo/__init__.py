@@ -1,0 +1,50 @@
+"""Where and how far: the sphere, H3 cells, the land, named regions."""
+
+from __future__ import annotations
+
+from quadrat.geo.cells import (
+    EDGE_KM,
+    GRID_KM,
+    CellIds,
+    all_cells,
+    cell_centres,
+    cell_count,
+    cells_at,
+    format_cells,
+    parse_cells,
+    resolutions,
+)
+from quadrat.geo.land import is_land, land_polygons
+from quadrat.geo.regions import REGIONS, Region, region
+from quadrat.geo.sphere import (
+    EARTH_RADIUS_KM,
+    chord,
+    great_circle_km,
+    lat_lon,
+    unit_vectors,
+    wrap_lon,
+)
+
+__all__ = [
+    "EARTH_RADIUS_KM",
+    "EDGE_KM",
+    "GRID_KM",
+    "REGIONS",
+    "CellIds",
+    "Region",
+    "all_cells",
+    "cell_centres",
+    "cell_count",
+    "cells_at",
+    "chord",
+    "format_cells",
+    "great_circle_km",
+    "is_land",
+    "land_polygons",
+    "lat_lon",
+    "parse_cells",
+    "region",
+    "resolutions",
+    "unit_vectors",
+    "wrap_lon",
+]

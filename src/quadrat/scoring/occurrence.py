@@ -1,0 +1,331 @@
+"""Scores of species predictions, batch by batch: nothing of the size samples x species is kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from quadrat.errors import TrainingError
+from quadrat.scoring._ranking import SortedRows, average_precision, column_average_precision
+from quadrat.scoring.bootstrap import Interval, bootstrap_ratios
+from quadrat.scoring.geoscore import geoscores
+
+Array = NDArray[np.float64]
+
+ECE_BINS = 15
+_LOW_EDGES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03)
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How often species with a predicted probability are present, bin by bin.
+
+    Bins are the 15 equal ones of the expected calibration error, with the lowest cut finer.
+
+    Attributes:
+        edges: Edges of the bins, from 0 to 1, ``(K + 1,)``.
+        count: Number of (sample, species) pairs, ``(K,)``.
+        mean_probability: Their mean prediction, NaN in an empty bin, ``(K,)``.
+        frequency: The share of them that is present, ``(K,)``.
+    """
+
+    edges: Array
+    count: Array
+    mean_probability: Array
+    frequency: Array
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """What is kept of every sample: six numbers, and its watch-list logits."""
+
+    average_precision: Tensor  # (B,) float64, NaN without positives
+    positives: Tensor  # (B,)
+    predicted: Tensor  # (B, thresholds)
+    hits: Tensor  # (B, thresholds)
+    density: Tensor  # (B,) float64, NaN where unknown
+    watched: Tensor  # (B, W)
+    watched_truth: Tensor  # (B, W) bool
+
+
+class OccurrenceEvaluator:
+    """Collects batches of logits with their sparse positives, and gives the scores.
+
+    A species is predicted where its probability exceeds a threshold. Tied logits are ranked
+    together: a positive's rank is the number of logits not below its own, so a tie never helps.
+
+    Args:
+        species: S, the number of species.
+        thresholds: Probabilities in whole percents, among them 0.10.
+        watchlist: Species code → column, for per-species average precisions.
+    """
+
+    def __init__(
+        self,
+        species: int,
+        *,
+        thresholds: Sequence[float] = (0.05, 0.10, 0.25),
+        watchlist: Mapping[str, int] | None = None,
+    ) -> None:
+        self.percents = [round(100 * t) for t in thresholds]
+        if not np.allclose(np.array(self.percents) / 100, thresholds) or 10 not in self.percents:
+            raise ValueError(f"thresholds are whole percents with 10 among them: {thresholds}")
+        self.species = species
+        self.watchlist = dict(watchlist or {})
+        self._cuts = torch.logit(torch.tensor(thresholds, dtype=torch.float64)).float()
+        self._edges = np.union1d(np.linspace(0, 1, ECE_BINS + 1), _LOW_EDGES)
+        self._edge_cuts = torch.logit(torch.from_numpy(self._edges[1:-1])).float()
+        self._sorted: SortedRows | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets all batches."""
+        bins = len(self._edges) - 1
+        self._samples: list[_Samples] = []
+        self._count, self._probability, self._present = np.zeros((3, bins))
+        self._squares = 0.0
+        self._top10 = self._top30 = 0
+
+    def update_csr(
+        self, logits: Tensor, indptr: Tensor, indices: Tensor, *, density: Tensor | None = None
+    ) -> None:
+        """As ``update``, with the positives as the rows of a CSR matrix.
+
+        Args:
+            logits: ``(B, S)``.
+            indptr: Where each sample's species begin in ``indices``, ``(B + 1,)``.
+            indices: Columns of the species that are present, ``(P,)``.
+            density: Observation density of every sample, ``(B,)``.
+        """
+        rows = torch.arange(len(indptr) - 1, device=indptr.device)
+        rows = rows.repeat_interleave(indptr.diff())
+        self.update(logits, rows, indices, density=density)
+
+    @torch.inference_mode()
+    def update(
+        self, logits: Tensor, rows: Tensor, columns: Tensor, *, density: Tensor | None = None
+    ) -> None:
+        """Takes a batch in.
+
+        Args:
+            logits: ``(B, S)``.
+            rows: Sample of every positive, ``(P,)``; a pair occurs once.
+            columns: Species of every positive, ``(P,)``.
+            density: Observation density of every sample, ``(B,)``, NaN where unknown.
+
+        Raises:
+            TrainingError: A logit is NaN.
+        """
+        if logits.ndim != 2 or logits.shape[1] != self.species:
+            raise ValueError(f"logits must be (B, {self.species}), not {tuple(logits.shape)}")
+        if not len(logits):
+            return
+        if logits.device.type not in ("cpu", "cuda"):
+            logits = logits.cpu()
+        device, count = logits.device, len(logits)
+        rows, columns = rows.to(device, torch.int64), columns.to(device, torch.int64)
+        values = logits[rows, columns].float()
+        if self._sorted is None or self._sorted.table.device != device:
+            self._sorted = SortedRows(device)
+        self._sorted.load(logits)
+        self._refuse_nan(self._sorted.table[:, -1])
+        below = self._sorted.count_below(rows, values)
+        precision, ranks = average_precision(below, rows, count, self.species)
+        self._top10 += int((ranks <= 10).sum())
+        self._top30 += int((ranks <= 30).sum())
+        cuts = self._cuts.to(device)
+        watched = torch.tensor(list(self.watchlist.values()), dtype=torch.int64, device=device)
+        kept = _Samples(
+            average_precision=precision,
+            positives=torch.bincount(rows, minlength=count),
+            predicted=self.species - self._sorted.count_up_to(cuts),
+            hits=_row_counts(rows, values[:, None] > cuts, count),
+            density=torch.full((count,), math.nan) if density is None else density.detach(),
+            watched=logits[:, watched].float(),
+            watched_truth=_dense(rows, columns, watched, count, self.species),
+        )
+        self._samples.append(_Samples(**{k: v.cpu() for k, v in vars(kept).items()}))
+        self._calibration(self._sorted, values)
+
+    def compute(self) -> dict[str, float]:
+        """All scores of the batches so far; NaN where one is not defined.
+
+        ``geoscore`` and its variants are over the parts that are known here; a caller who has
+        ``holdout_map`` adds it and asks ``geoscores`` again.
+        """
+        kept = self._kept()
+        positives = int(kept.positives.sum())
+        scores = {
+            "map": _mean(kept.average_precision),
+            "top10_recall": _ratio(self._top10, positives),
+            "top30_recall": _ratio(self._top30, positives),
+        }
+        for name, (above, under) in self._ratios(kept).items():
+            scores[name] = _ratio(float(np.nansum(above)), float(np.nansum(under)))
+        scores |= self._watchlist_scores(kept) | _density_scores(kept, self.percents.index(10))
+        pairs = self._count.sum()
+        scores["brier"] = _ratio(self._squares, float(pairs))
+        scores["ece"] = self._expected_calibration_error()
+        return scores | geoscores(scores)
+
+    def per_sample(self) -> dict[str, Array]:
+        """What is known of every sample, in the order of the batches, each ``(N,)``.
+
+        average_precision (NaN without positives), positives, and for every threshold predicted_P
+        and hits_P.
+        """
+        kept = self._kept()
+        found = {
+            "average_precision": kept.average_precision.numpy(),
+            "positives": kept.positives.double().numpy(),
+        }
+        for place, percent in enumerate(self.percents):
+            found[f"predicted_{percent}"] = kept.predicted[:, place].double().numpy()
+            found[f"hits_{percent}"] = kept.hits[:, place].double().numpy()
+        return found
+
+    def intervals(
+        self, groups: ArrayLike, *, resamples: int = 1000, seed: int = 0
+    ) -> dict[str, Interval]:
+        """95 % bootstrap intervals over groups (cells, blocks) of ``map`` and threshold scores.
+
+        Args:
+            groups: Group of every sample in the order of the batches, ``(N,)``.
+            resamples: Number of resamples.
+            seed: Seed of the drawing.
+        """
+        kept = self._kept()
+        precision = kept.average_precision.numpy()
+        ratios = {"map": (np.nan_to_num(precision), (~np.isnan(precision)).astype(np.float64))}
+        return bootstrap_ratios(ratios | self._ratios(kept), groups, resamples=resamples, seed=seed)
+
+    def reliability(self) -> Reliability:
+        """The reliability curve over all (sample, species) pairs."""
+        with np.errstate(invalid="ignore"):
+            mean, frequency = self._probability / self._count, self._present / self._count
+        return Reliability(self._edges.copy(), self._count.copy(), mean, frequency)
+
+    def _refuse_nan(self, largest: Tensor) -> None:
+        bad = int(largest.isnan().sum())
+        if bad:
+            raise TrainingError(
+                f"the network's output is NaN for {bad} of {len(largest)} samples of a batch.\n"
+                "To mend it: try a smaller optimiser.learning_rate or optimiser.precision = 'fp32'."
+            )
+
+    def _calibration(self, table: SortedRows, values: Tensor) -> None:
+        """Adds to Brier score and reliability; the sorted logits become probabilities."""
+        cuts = self._edge_cuts.to(values.device)
+        ends = table.count_up_to(cuts)
+        table.to_probabilities()
+        sums = table.segment_sums(ends).double().sum(dim=0)
+        steps = ends.sum(dim=0).cpu().numpy()
+        pairs = table.table.numel()
+        self._count += np.diff(steps, prepend=0, append=pairs)
+        self._probability += sums.cpu().numpy()
+        present = torch.bucketize(values, cuts)
+        self._present += torch.bincount(present, minlength=len(self._count)).cpu().numpy()
+        # (p - 1)² instead of p² where the species is present
+        extra = (1.0 - 2.0 * values.double().sigmoid()).sum()
+        self._squares += float(table.squares().double().sum() + extra)
+
+    def _expected_calibration_error(self) -> float:
+        """``Σ n_b / n |mean probability - frequency|`` over 15 equal bins (Naeini et al. 2015)."""
+        bins = np.minimum((self._edges[:-1] * ECE_BINS + 1e-9).astype(np.int64), ECE_BINS - 1)
+        gaps = np.bincount(bins, self._probability - self._present, ECE_BINS)
+        return _ratio(float(np.abs(gaps).sum()), float(self._count.sum()))
+
+    def _kept(self) -> _Samples:
+        if not self._samples:
+            empty = torch.zeros(0)
+            wide, watched = torch.zeros(0, len(self.percents)), torch.zeros(0, len(self.watchlist))
+            return _Samples(empty, empty, wide, wide, empty, watched, watched.bool())
+        columns = zip(*(vars(batch).values() for batch in self._samples), strict=True)
+        joined = _Samples(*(torch.cat(column) for column in columns))
+        self._samples = [joined]
+        return joined
+
+    def _ratios(self, kept: _Samples) -> dict[str, tuple[Array, Array]]:
+        """Scores that are a ratio of two sums over samples, as the two terms of each sample."""
+        positives = kept.positives.double().numpy()
+        some = (positives > 0).astype(np.float64)
+        found = {}
+        for place, percent in enumerate(self.percents):
+            predicted = kept.predicted[:, place].double().numpy()
+            hits = kept.hits[:, place].double().numpy()
+            found[f"f1_{percent}"] = (2.0 * hits, predicted + positives)
+            found[f"precision_{percent}"] = (hits, predicted)
+            found[f"recall_{percent}"] = (hits, positives)
+            found[f"list_ratio_{percent}"] = (some * predicted / np.maximum(positives, 1.0), some)
+            found[f"mean_list_length_{percent}"] = (predicted, np.ones_like(predicted))
+        return found
+
+    def _watchlist_scores(self, kept: _Samples) -> dict[str, float]:
+        if not self.watchlist:
+            return {}
+        found = column_average_precision(kept.watched, kept.watched_truth)
+        each = dict(zip(self.watchlist, found.tolist(), strict=True))
+        return {
+            "watchlist_map": _mean(found),
+            **{f"watchlist_ap_{code}": value for code, value in each.items()},
+        }
+
+
+def _row_counts(rows: Tensor, flags: Tensor, count: int) -> Tensor:
+    """Number of set flags ``(P, K)`` of every row, ``(B, K)``."""
+    counts = torch.zeros(count, flags.shape[1], dtype=torch.int64, device=rows.device)
+    return counts.index_add_(0, rows, flags.long())
+
+
+def _dense(rows: Tensor, columns: Tensor, watched: Tensor, count: int, species: int) -> Tensor:
+    """Presence of the watched species, ``(B, W)`` bool."""
+    place = torch.full((species,), -1, dtype=torch.int64, device=rows.device)
+    place[watched] = torch.arange(len(watched), device=rows.device)
+    found = place[columns]
+    truth = torch.zeros(count, len(watched), dtype=torch.bool, device=rows.device)
+    truth[rows[found >= 0], found[found >= 0]] = True
+    return truth
+
+
+def _density_scores(kept: _Samples, ten: int) -> dict[str, float]:
+    """Scores over the observation density, if there is one.
+
+    Sparse and dense are the samples up to the first and from the third quartile of the density,
+    among the samples with a positive.
+    """
+    density, precision = kept.density.double().numpy(), kept.average_precision.numpy()
+    known = ~np.isnan(density)
+    if not known.any():
+        return {}
+    judged = known & ~np.isnan(precision)
+    sparse = dense = math.nan
+    if judged.any():
+        low, high = np.quantile(density[judged], [0.25, 0.75])
+        sparse = float(precision[judged & (density <= low)].mean())
+        dense = float(precision[judged & (density >= high)].mean())
+    predicted = kept.predicted[:, ten].double().numpy()[known]
+    return {
+        "map_sparse": sparse,
+        "map_dense": dense,
+        "map_density_ratio": _ratio(sparse, dense),
+        "pred_density_r": _pearson(density[known], predicted),
+    }
+
+
+def _pearson(one: Array, other: Array) -> float:
+    a, b = one - one.mean(), other - other.mean()
+    return _ratio(float(a @ b), float(np.sqrt((a @ a) * (b @ b))))
+
+
+def _mean(values: Tensor) -> float:
+    return float(values.nanmean())
+
+
+def _ratio(above: float, under: float) -> float:
+    return above / under if under else math.nan
