@@ -1,0 +1,19 @@
+"""Seeded worlds with a known truth: a pasture of known masses and a planet of known species.
+
+They are the data of `quadrat demo` and of tests. The same seed makes the same bytes.
+"""
+
+from __future__ import annotations
+
+from quadrat.worlds._truth import PlanetTruth, read_truth
+from quadrat.worlds.pasture import PastureWorld, make_pasture
+from quadrat.worlds.planet import PlanetWorld, make_planet
+
+__all__ = [
+    "PastureWorld",
+    "PlanetTruth",
+    "PlanetWorld",
+    "make_pasture",
+    "make_planet",
+    "read_truth",
+]
