@@ -1,0 +1,173 @@
+"""What the keys of a photos experiment demand of each other.
+
+Each function gives the problems it finds as (key, message); `raise_problems` hands them to pydantic
+so that every one is reported at its own key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from quadrat.errors import ExperimentError, closest
+
+if TYPE_CHECKING:
+    from quadrat.photos.schema import (
+        DataSection,
+        EncoderSection,
+        PhotosExperiment,
+        SplitSection,
+    )
+
+BUNDLED = "timm:tf_efficientnet_lite0"
+"""The encoder whose weights are installed with quadrat."""
+
+Problem = tuple[tuple[str | int, ...], str]
+"""A key, as the path to it, and what is wrong with it."""
+
+
+def raise_problems(problems: Iterable[Problem]) -> None:
+    """Raises all problems as one pydantic error.
+
+    Raises:
+        ValidationError: There are problems.
+    """
+    lines = [
+        InitErrorDetails(
+            type=PydanticCustomError("rule", "{message}", {"message": message}),
+            loc=key,
+            input=None,
+        )
+        for key, message in problems
+    ]
+    if lines:
+        raise ValidationError.from_exception_data("rules", lines)
+
+
+def data_problems(data: DataSection) -> Iterator[Problem]:
+    """Columns with two roles."""
+    if data.sample is not None and data.set_by:
+        yield ("set_by",), "data.sample names the sample already; leave one of the two out"
+    if (data.lat is None) != (data.lon is None):
+        yield ("lat",), "latitude and longitude belong together; give data.lat and data.lon"
+    for key in ("targets", "numeric", "categorical"):
+        for name in _repeated(getattr(data, key)):
+            yield (key,), f"'{name}' stands there twice"
+    for name in data.targets:
+        if name in data.numeric or name in data.categorical:
+            yield ("targets",), f"'{name}' is metadata too; a target cannot be an input"
+    for name in data.numeric:
+        if name in data.categorical:
+            yield ("numeric",), f"'{name}' is in data.categorical too; choose one"
+
+
+def split_problems(split: SplitSection) -> Iterator[Problem]:
+    """Keys that a kind of split needs, and keys that it has no use for."""
+    kind = f"split.kind = '{split.kind}'"
+    grouped = split.kind in ("group", "leave-group-out")
+    drawn = split.kind in ("group", "random", "spatial-block")
+    if grouped and not split.by:
+        yield ("by",), f"{kind} needs the columns that name a group; set it to ['COLUMN', …]"
+    if split.by and not grouped:
+        yield ("by",), f"{kind} has no groups; leave it out or use split.kind = 'group'"
+    if split.kind == "spatial-block" and split.block_km is None:
+        yield ("block_km",), f"{kind} needs the side of a block in km"
+    if split.block_km is not None and split.kind != "spatial-block":
+        yield ("block_km",), f"{kind} has no blocks; leave it out"
+    if split.kind == "column" and split.column is None:
+        yield ("column",), f"{kind} needs the column that tells the fold"
+    for key in ("column", "test"):
+        if getattr(split, key) and split.kind != "column":
+            yield (key,), f"{kind} has no use for it; leave it out or use split.kind = 'column'"
+    if split.repeats > 1 and not drawn:
+        yield ("repeats",), f"{kind} draws no folds; leave it at 1"
+    if split.stratify is not None and not drawn:
+        yield ("stratify",), f"{kind} draws no folds; leave it out"
+
+
+def encoder_problems(encoder: EncoderSection) -> Iterator[Problem]:
+    """What a name of an encoder allows."""
+    prefix, colon, model = encoder.name.partition(":")
+    if prefix not in ("timm", "precomputed") or not model:
+        hint = "" if colon else f" Did you mean 'timm:{prefix}'?"
+        yield ("name",), f"must be timm:MODEL or precomputed:FILE.npy.{hint}"
+    if encoder.precomputed:
+        if encoder.train != "head":
+            yield ("train",), "features computed elsewhere cannot be trained; set it to 'head'"
+        if encoder.rows is None:
+            yield (
+                ("rows",),
+                "say which photos the rows of the matrix are: a text file with one a line",
+            )
+        if encoder.weights != "none":
+            yield ("weights",), "features computed elsewhere have no weights; leave it out"
+        if encoder.pool != "auto":
+            yield ("pool",), "features computed elsewhere are pooled already; leave it out"
+    elif encoder.rows is not None:
+        yield ("rows",), "only encoder.name = 'precomputed:FILE.npy' has rows; leave it out"
+    if encoder.weights == "bundled" and encoder.name != BUNDLED:
+        yield ("weights",), f"only {BUNDLED} is bundled; use 'hub', 'none' or a file"
+
+
+def experiment_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
+    """What sections demand of each other."""
+    yield from _target_problems(experiment)
+    yield from _column_problems(experiment)
+    yield from _loss_problems(experiment)
+    if experiment.encoder.precomputed:
+        if experiment.augment.flips != "none":
+            yield ("augment", "flips"), "features computed elsewhere cannot be mirrored; use 'none'"
+        if experiment.views.size is not None or experiment.views.predict_size is not None:
+            yield ("views", "size"), "features computed elsewhere have no size; leave it out"
+
+
+def _target_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
+    from quadrat.runtime.balance import Balance, Identity  # numpy, which few files need
+
+    targets = experiment.data.targets
+    try:
+        Balance(targets, tuple(Identity(i.total, i.parts) for i in experiment.balance))
+    except ExperimentError as error:
+        for problem in error.problems:
+            yield ("balance",), problem.removeprefix("balance: ")
+    named: list[Problem] = [(("score", "weights"), name) for name in experiment.score.weights]
+    if isinstance(experiment.loss.weights, dict):
+        named += [(("loss", "weights"), name) for name in experiment.loss.weights]
+    for key, name in named:
+        if name not in targets:
+            yield key, f"'{name}' is not in data.targets.{closest(name, targets)}"
+
+
+def _column_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
+    data, split = experiment.data, experiment.split
+    for name in experiment.fusion.embedding:
+        if name not in data.categorical:
+            hint = closest(name, data.categorical)
+            yield ("fusion", "embedding"), f"'{name}' is not in data.categorical.{hint}"
+    for name in split.by:
+        if name in data.targets:
+            yield ("split", "by"), f"'{name}' is a target; groups come from other columns"
+    if split.kind == "spatial-block" and data.lat is None:
+        yield ("data", "lat"), "split.kind = 'spatial-block' needs data.lat and data.lon"
+
+
+def _loss_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
+    loss, distribution = experiment.loss, experiment.head.distribution
+    if loss.kind == "nll" and distribution == "point":
+        yield ("loss", "kind"), "'nll' needs head.distribution = 'gaussian'"
+    if loss.kind in ("mse", "mae", "huber") and distribution == "gaussian":
+        yield (
+            ("loss", "kind"),
+            f"'{loss.kind}' trains no standard deviation; use 'auto', or set "
+            "head.distribution = 'point'",
+        )
+    for key, weights in (("loss", loss.weights), ("score", experiment.score.weights)):
+        if isinstance(weights, dict) and weights and not any(weights.values()):
+            yield (key, "weights"), "at least one target needs a weight above 0"
+
+
+def _repeated(names: tuple[str, ...]) -> Iterator[str]:
+    return (name for place, name in enumerate(names) if name in names[:place])

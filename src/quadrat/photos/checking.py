@@ -1,0 +1,84 @@
+"""What can be known of a photos experiment before any training."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from quadrat.engine import Backend
+from quadrat.errors import QuadratError
+from quadrat.experiment import CheckReport
+from quadrat.photos.batches import MIRRORED
+from quadrat.photos.encoders import PhotoEncoder, PrecomputedEncoder, create_encoder
+from quadrat.photos.objective import require_primary
+from quadrat.photos.preparation import Prepared, prepare
+from quadrat.photos.samples import load_samples
+from quadrat.photos.schema import PhotosExperiment
+
+_TIMED = 4
+"""Photos that go through the encoder to tell how long all will take."""
+_TRAINING_COST = 3.0
+"""A step of training against a look at the same photos: forward, and twice that backward."""
+
+
+def check(experiment: PhotosExperiment) -> CheckReport:
+    """Reads tables and photos, makes the folds, and estimates what training will take.
+
+    Weights are not downloaded for it: a network from the hub is timed with random ones.
+    """
+    try:
+        require_primary(experiment)
+        prepared = prepare(experiment)
+        facts = _estimates(experiment, prepared)
+    except QuadratError as error:
+        return CheckReport(errors=[str(error)])
+    report = prepared.report
+    report.facts.update(facts)
+    return report
+
+
+def _estimates(experiment: PhotosExperiment, prepared: Prepared) -> dict[str, str]:
+    section = experiment.encoder
+    if section.weights == "hub":
+        section = section.model_copy(update={"weights": "none"})
+    encoder = create_encoder(section, experiment.views, seed=experiment.seed)
+    photos = sum(len(views) for views in prepared.samples.paths)
+    if isinstance(encoder, PrecomputedEncoder):
+        return {"encoder": f"vectors of length {encoder.width}, computed elsewhere"}
+    if experiment.data.test is not None:
+        test = load_samples(experiment, experiment.data.test, require_targets=False)
+        photos += sum(len(views) for views in test.paths)
+    backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
+    seconds = _seconds_per_photo(encoder, backend)
+    weights = sum(p.numel() for p in encoder.parameters())
+    size = encoder.preprocessing.size
+    looks = photos * len(MIRRORED[experiment.augment.flips])
+    if experiment.encoder.train == "all":
+        steps = sum(len(fold.train) for fold in prepared.folds) * experiment.optimiser.epochs
+        duration = seconds * (looks + _TRAINING_COST * steps)
+    else:
+        duration = seconds * looks
+    return {
+        "encoder": f"{weights / 1e6:,.1f} M weights, {size[0]} × {size[1]} pixels, vectors of "
+        f"length {encoder.width}",
+        "photos to encode": f"{looks:,}, as far as the cache does not hold them",
+        "feature cache": f"{4e-6 * looks * encoder.width:,.1f} MB",
+        "encoding": f"about {_duration(duration)} on {backend.device.type}, besides reading photos",
+    }
+
+
+@torch.inference_mode()
+def _seconds_per_photo(encoder: PhotoEncoder, backend: Backend) -> float:
+    encoder.to(backend.device).eval()
+    photos = torch.zeros(_TIMED, 3, *encoder.preprocessing.size, device=backend.device)
+    encoder(photos[:1]).sum().item()  # the first pays for memory and threads
+    began = time.perf_counter()
+    encoder(photos).sum().item()  # .item() waits for the device
+    return (time.perf_counter() - began) / _TIMED
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

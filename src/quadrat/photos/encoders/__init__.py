@@ -1,0 +1,12 @@
+"""What turns photos into vectors: networks of timm by name, or features computed elsewhere."""
+
+from __future__ import annotations
+
+# Imported for the names they register.
+from quadrat.photos.encoders import precomputed as precomputed
+from quadrat.photos.encoders import timm_models as timm_models
+from quadrat.photos.encoders.base import PhotoEncoder, create_encoder, encoders
+from quadrat.photos.encoders.precomputed import PrecomputedEncoder
+from quadrat.photos.encoders.timm_models import TimmEncoder
+
+__all__ = ["PhotoEncoder", "PrecomputedEncoder", "TimmEncoder", "create_encoder", "encoders"]

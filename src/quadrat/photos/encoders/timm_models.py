@@ -1,0 +1,240 @@
+"""Any network of timm as an encoder: ``encoder.name = 'timm:MODEL'``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import timm
+from timm import data as timm_data
+from torch import Tensor, nn
+
+from quadrat.errors import DataError, UsageError, closest
+from quadrat.photos.encoders.base import PhotoEncoder, encoders, reason
+from quadrat.photos.encoders.weights import bundled_weights, hash_weights, read_weights
+from quadrat.photos.schema import EncoderSection, Size, ViewsSection
+from quadrat.runtime.images import ImagePreprocessing
+
+_TIMM_DATA: Any = timm_data  # its functions have no types
+# What timm raises where weights cannot be fetched, converted or loaded.
+_FAILURES = (OSError, RuntimeError, KeyError, IndexError, ValueError, AttributeError)
+_KEYS_SHOWN = 6
+_INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
+
+
+class TimmEncoder(PhotoEncoder):
+    """A network of timm without its classifier.
+
+    Args:
+        model: The network; its own pooling is what ``auto`` means.
+        name: Its name in timm.
+        pool: ``auto``, ``class``, ``mean`` or ``max``.
+        preprocessing: For training.
+        predict_preprocessing: For held-out and new photos.
+        frozen: Whether it never learns.
+
+    Raises:
+        UsageError: ``pool = 'class'`` and the network has no class token.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        name: str,
+        *,
+        pool: str,
+        preprocessing: ImagePreprocessing,
+        predict_preprocessing: ImagePreprocessing,
+        frozen: bool,
+    ) -> None:
+        traits: Any = model
+        width = int(traits.num_features)
+        if pool == "auto":
+            width = int(getattr(model, "head_hidden_size", None) or width)
+        super().__init__(width, frozen=frozen)
+        if pool == "class" and getattr(model, "cls_token", None) is None:
+            raise UsageError(
+                f"encoder.pool: timm:{name} has no class token; use 'mean', 'max' or 'auto'."
+            )
+        self.model = model
+        self.name = name
+        self.pool = pool
+        self._preprocessing = preprocessing
+        self._predict_preprocessing = predict_preprocessing
+        self._fingerprint = ""
+
+    @property
+    def preprocessing(self) -> ImagePreprocessing:
+        """What photos must go through in training."""
+        return self._preprocessing
+
+    @property
+    def predict_preprocessing(self) -> ImagePreprocessing:
+        """What held-out and new photos must go through."""
+        return self._predict_preprocessing
+
+    def forward(self, views: Tensor) -> Tensor:
+        """Vectors ``(V, D)`` of views ``(V, 3, H, W)``."""
+        model: Any = self.model
+        if self.pool == "auto":
+            pooled: Tensor = model(views)
+            return pooled
+        tokens: Tensor = model.forward_features(views)
+        if tokens.ndim == 4:
+            channels_last = getattr(model, "output_fmt", "NCHW") == "NHWC"
+            tokens = tokens.flatten(1, 2) if channels_last else tokens.flatten(2).transpose(1, 2)
+        elif self.pool == "class":
+            return tokens[:, 0]
+        else:
+            tokens = tokens[:, getattr(model, "num_prefix_tokens", 0) :]
+        return tokens.mean(dim=1) if self.pool == "mean" else tokens.amax(dim=1)
+
+    def fingerprint(self) -> str:
+        """A hash of the network's name, its pooling and all its weights."""
+        if self.frozen and self._fingerprint:
+            return self._fingerprint
+        self._fingerprint = hash_weights(self.model, "timm", self.name, self.pool)
+        return self._fingerprint
+
+
+@encoders.register("timm", summary="any network of timm by its name")
+def build(section: EncoderSection, views: ViewsSection) -> TimmEncoder:
+    """Makes a network of timm.
+
+    Raises:
+        UsageError: timm has no such network, or the network cannot take the size.
+        DataError: Its weights cannot be had, or do not fit.
+    """
+    name = section.name.partition(":")[2]
+    _known(name)
+    model, fixed = _create(name, section.weights, views.size)
+    config = _TIMM_DATA.resolve_model_data_config(model)
+    own = tuple(config["input_size"][1:])
+    size = _sides(views.size) or own
+    predict_size = _sides(views.predict_size) or size
+    for key, wanted in (("views.size", size), ("views.predict_size", predict_size)):
+        _fits(model, name, key, wanted, fixed)
+    interpolation = config["interpolation"]
+    common: dict[str, Any] = {
+        "fit": views.fit,
+        "mean": tuple(config["mean"]),
+        "std": tuple(config["std"]),
+        "interpolation": interpolation if interpolation in _INTERPOLATIONS else "bicubic",
+    }
+    return TimmEncoder(
+        model,
+        name,
+        pool=section.pool,
+        preprocessing=ImagePreprocessing(size=size, **common),
+        predict_preprocessing=ImagePreprocessing(size=predict_size, **common),
+        frozen=section.train == "head",
+    )
+
+
+def _known(name: str) -> None:
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        hint = closest(architecture, timm.list_models())
+        raise UsageError(f"encoder.name: timm has no model '{architecture}'.{hint}")
+    tags = [n.partition(".")[2] for n in timm.list_models(f"{architecture}.*", pretrained=True)]
+    if tag and tag not in tags:
+        listed = ", ".join(tags) or "none"
+        raise UsageError(
+            f"encoder.name: timm has no weights '{tag}' of '{architecture}'.{closest(tag, tags)} "
+            f"Known: {listed}."
+        )
+
+
+def _create(
+    name: str, weights: str, wanted: Size | None
+) -> tuple[nn.Module, tuple[int, int] | None]:
+    """The network, and the only size it takes where it takes but one."""
+    source: dict[str, Any] = {"pretrained": False}
+    if weights == "hub":
+        source = {"pretrained": True}
+    elif weights not in ("none", "bundled"):
+        state = read_weights(Path(weights))
+        source = {
+            "pretrained": True,
+            "pretrained_cfg_overlay": {"state_dict": state, "num_classes": 0},
+        }
+    size = _sides(wanted)
+    trials: list[dict[str, Any]] = [{"dynamic_img_size": True}]
+    trials += [{"img_size": size}] if size else []
+    for trial in trials:
+        try:
+            model = _loaded(name, weights, source | trial)
+        except TypeError:  # this network has no such option
+            continue
+        return model, trial.get("img_size")
+    model = _loaded(name, weights, source)
+    traits: Any = model
+    config = traits.pretrained_cfg
+    return model, tuple(config["input_size"][1:]) if config.get("fixed_input_size") else None
+
+
+def _loaded(name: str, weights: str, options: dict[str, Any]) -> nn.Module:
+    try:
+        model: nn.Module = timm.create_model(name, num_classes=0, **options)
+    except _FAILURES as error:
+        if weights in ("none", "bundled"):
+            raise
+        if weights == "hub":
+            raise _no_hub(name, error) from error
+        raise DataError(
+            f"encoder.weights: {weights} does not hold the weights of timm:{name}.",
+            _mismatches(error),
+            fix="name the model that the file was saved from in encoder.name.",
+        ) from error
+    if weights == "bundled":
+        model.load_state_dict(bundled_weights(model))
+    traits: Any = model
+    traits.pretrained_cfg.pop("state_dict", None)  # or the network would carry its weights twice
+    return model
+
+
+def _no_hub(name: str, error: Exception) -> DataError:
+    return DataError(
+        f"the weights of timm:{name} cannot be had from the hub: {reason(error)}",
+        fix="check the connection; or, with none, fetch the file elsewhere and set "
+        "encoder.weights = 'FILE', or use encoder.name = 'timm:tf_efficientnet_lite0' with "
+        "encoder.weights = 'bundled'.",
+    )
+
+
+def _mismatches(error: Exception) -> list[str]:
+    """What torch says about a state dict, without its first line and with few keys of each kind."""
+    lines = [line.strip().rstrip(".") for line in str(error).splitlines()]
+    found = []
+    for line in lines:
+        kind, colon, rest = line.partition(": ")
+        keys = rest.split(", ") if kind.endswith("key(s) in state_dict") else [rest]
+        more = f" and {len(keys) - _KEYS_SHOWN} more" if len(keys) > _KEYS_SHOWN else ""
+        if line and not line.startswith("Error(s) in loading"):
+            found.append(kind + colon + ", ".join(keys[:_KEYS_SHOWN]) + more)
+    return found
+
+
+def _sides(size: Size | None) -> tuple[int, int] | None:
+    return (size, size) if isinstance(size, int) else size
+
+
+def _fits(
+    model: nn.Module, name: str, key: str, size: tuple[int, int], fixed: tuple[int, int] | None
+) -> None:
+    if fixed is not None and size != fixed:
+        raise UsageError(
+            f"{key}: timm:{name} takes {fixed[0]} by {fixed[1]} pixels only, not {size[0]} by "
+            f"{size[1]}; leave it out, or choose another model."
+        )
+    embedding: Any = getattr(model, "patch_embed", None)
+    patch = getattr(embedding, "patch_size", None)
+    if patch is None or getattr(embedding, "dynamic_img_pad", False):
+        return
+    steps = patch if isinstance(patch, tuple) else (patch, patch)
+    if any(side % step for side, step in zip(size, steps, strict=True)):
+        near = [max(1, round(side / step)) * step for side, step in zip(size, steps, strict=True)]
+        raise UsageError(
+            f"{key}: timm:{name} cuts photos into patches of {steps[0]} by {steps[1]} pixels; use "
+            f"multiples, such as {near}, not {list(size)}."
+        )

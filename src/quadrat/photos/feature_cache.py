@@ -1,0 +1,135 @@
+"""Features of frozen encoders on disk, by what was computed and by the photo's contents."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+import zlib
+from collections.abc import Collection, Mapping, Set
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from quadrat.runs import atomic_path
+
+_TENSOR = "features"
+_MANY = 16
+_SMALL_BYTES = 8 * 2**20
+_DAMAGE = (SafetensorError, OSError, ValueError, KeyError, TypeError)
+
+
+def cache_folder() -> Path:
+    """Where quadrat keeps what it can compute again.
+
+    The environment variable ``QUADRAT_CACHE``, otherwise the user's cache folder.
+    """
+    chosen = os.environ.get("QUADRAT_CACHE")
+    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("quadrat")
+
+
+class FeatureCache:
+    """Vectors by space and key, in shards that are written once and never changed.
+
+    A *space* names everything that decides a vector besides the photo (encoder, preprocessing,
+    …), a *key* is the photo's hash. Several processes may use a cache at once: a shard appears
+    whole or not at all, and two shards with the same key hold the same vector. A damaged shard is
+    dropped with a warning, and its vectors are computed again.
+
+    Args:
+        folder: ``features`` in `cache_folder` by default.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder if folder is not None else cache_folder() / "features"
+
+    def read(self, space: str, keys: Collection[str]) -> dict[str, NDArray[np.float32]]:
+        """The vectors ``(D,)`` that the cache has, by key."""
+        wanted = set(keys)
+        found: dict[str, NDArray[np.float32]] = {}
+        for path in self._shards(space):
+            if len(found) == len(wanted):
+                break
+            found |= _read_shard(path, wanted)
+        return found
+
+    def write(self, space: str, features: Mapping[str, NDArray[np.float32]]) -> None:
+        """Adds vectors; a folder that cannot be written is a warning, not an error."""
+        if not features:
+            return
+        try:
+            self._write_shard(space, features)
+            self._merge(space)
+        except OSError as error:
+            warnings.warn(
+                f"features cannot be kept in {self.folder} ({error}); set QUADRAT_CACHE to a "
+                "folder that can be written, or encoder.cache = false",
+                stacklevel=2,
+            )
+
+    def _shards(self, space: str) -> list[Path]:
+        return sorted((self.folder / space).glob("[!.]*.safetensors"))
+
+    def _write_shard(self, space: str, features: Mapping[str, NDArray[np.float32]]) -> Path:
+        keys = sorted(features)
+        matrix = np.stack([features[key] for key in keys]).astype(np.float32)
+        name = sha256("\n".join(keys).encode()).hexdigest()[:32]
+        path = self.folder / space / f"{name}.safetensors"
+        metadata = {"keys": json.dumps(keys), "crc32": str(zlib.crc32(matrix.data))}
+        with atomic_path(path) as temporary:
+            save_file({_TENSOR: matrix}, temporary, metadata=metadata)
+        return path
+
+    def _merge(self, space: str) -> None:
+        """Joins small shards once there are many, so that reading stays quick."""
+        small = [path for path in self._shards(space) if _size(path) < _SMALL_BYTES]
+        if len(small) < _MANY:
+            return
+        joined: dict[str, NDArray[np.float32]] = {}
+        for path in small:
+            joined |= _read_shard(path)
+        if not joined:
+            return
+        merged = self._write_shard(space, joined)
+        for path in small:
+            if path != merged:
+                path.unlink(missing_ok=True)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # merged by another process
+        return 0
+
+
+def _read_shard(path: Path, wanted: Set[str] | None = None) -> dict[str, NDArray[np.float32]]:
+    """The wanted vectors of a shard (all by default); none of a damaged or vanished one."""
+    try:
+        with safe_open(path, framework="numpy") as shard:
+            metadata = shard.metadata() or {}
+            keys = json.loads(metadata["keys"])
+            if wanted is not None and wanted.isdisjoint(keys):
+                return {}
+            matrix: NDArray[np.float32] = shard.get_tensor(_TENSOR)
+        if len(keys) != len(matrix) or int(metadata["crc32"]) != zlib.crc32(matrix.data):
+            raise ValueError("its contents do not match its header")
+    except FileNotFoundError:
+        return {}
+    except _DAMAGE as error:
+        warnings.warn(
+            f"the feature cache {path} is damaged ({error}); its features are computed again",
+            stacklevel=2,
+        )
+        path.unlink(missing_ok=True)
+        return {}
+    return {
+        key: vector
+        for key, vector in zip(keys, matrix, strict=True)
+        if wanted is None or key in wanted
+    }

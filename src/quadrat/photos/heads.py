@@ -1,0 +1,93 @@
+"""From a sample's vector to the parameters of its targets: what corrects the linear start."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from quadrat._registry import Registry
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    """What a head is built from.
+
+    Attributes:
+        width: H, length of the sample's vector.
+        targets: T.
+        parameters: P, numbers a target.
+        hidden: Widths of the hidden layers.
+        shared: One hidden part for all targets, or one for each.
+        dropout: Share of units that are dropped in training.
+    """
+
+    width: int
+    targets: int
+    parameters: int
+    hidden: tuple[int, ...]
+    shared: bool
+    dropout: float
+
+
+heads: Registry[Callable[[HeadSpec], nn.Module]] = Registry("head")
+"""Builders of modules that map ``(B, H)`` to ``(B, T, P)``, all zeros before training."""
+
+
+@heads.register("linear", summary="no hidden layers")
+class LinearHead(nn.Module):
+    """One linear layer for all targets.
+
+    Args:
+        spec: Its sizes; ``hidden`` and ``shared`` are of no concern to it.
+    """
+
+    def __init__(self, spec: HeadSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.layer = _zeros(nn.Linear(spec.width, spec.targets * spec.parameters))
+
+    def forward(self, fused: Tensor) -> Tensor:
+        """``(B, H) → (B, T, P)``."""
+        out: Tensor = self.layer(fused)
+        return out.reshape(-1, self.spec.targets, self.spec.parameters)
+
+
+@heads.register("mlp", summary="hidden layers, shared by the targets or one part for each")
+class MlpHead(nn.Module):
+    """Hidden layers, then a linear one.
+
+    Args:
+        spec: Its sizes.
+    """
+
+    def __init__(self, spec: HeadSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        outputs = spec.parameters * (spec.targets if spec.shared else 1)
+        self.parts = nn.ModuleList(
+            _layers(spec, outputs) for _ in range(1 if spec.shared else spec.targets)
+        )
+
+    def forward(self, fused: Tensor) -> Tensor:
+        """``(B, H) → (B, T, P)``."""
+        out: Tensor = torch.cat([part(fused) for part in self.parts], dim=1)
+        return out.reshape(-1, self.spec.targets, self.spec.parameters)
+
+
+def _layers(spec: HeadSpec, outputs: int) -> nn.Sequential:
+    widths = (spec.width, *spec.hidden)
+    layers: list[nn.Module] = []
+    for before, after in itertools.pairwise(widths):
+        layers += [nn.Linear(before, after), nn.GELU(), nn.Dropout(spec.dropout)]
+    return nn.Sequential(*layers, _zeros(nn.Linear(widths[-1], outputs)))
+
+
+def _zeros(layer: nn.Linear) -> nn.Linear:
+    """A layer that says 0, so that training begins at the linear start."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer

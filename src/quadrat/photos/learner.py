@@ -1,0 +1,332 @@
+"""From training samples to a trained member: features, linear start, training, refit."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from quadrat.engine import (
+    Backend,
+    FitResult,
+    FitSettings,
+    ParameterGroup,
+    fit,
+    parameter_groups,
+)
+from quadrat.photos.batches import (
+    MIRRORED,
+    CachedViews,
+    Flips,
+    LiveViews,
+    SampleBatches,
+    Views,
+)
+from quadrat.photos.encoders import PhotoEncoder, create_encoder
+from quadrat.photos.fusion import Metadata
+from quadrat.photos.member import Member, lowest_values
+from quadrat.photos.network import NetworkSpec, PhotosNetwork
+from quadrat.photos.objective import PhotosObjective, target_weights
+from quadrat.photos.predictions import Answer
+from quadrat.photos.samples import Samples
+from quadrat.photos.schema import PhotosExperiment
+from quadrat.photos.sources import FeatureSource, pooled
+from quadrat.runs import History
+from quadrat.runtime.balance import Balance, Identity
+from quadrat.runtime.metadata import MetadataEncoder
+from quadrat.targets import TargetScaler, error_covariance
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Samples to learn from, with their groups.
+
+    Attributes:
+        samples: N samples.
+        groups: Group of each ``(N,)``, or None where samples stand for themselves.
+    """
+
+    samples: Samples
+    groups: NDArray[np.str_] | None = None
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @property
+    def labels(self) -> NDArray[np.str_]:
+        """Group of each sample ``(N,)``; one that stands for itself is its own."""
+        return np.array(self.samples.ids, dtype=np.str_) if self.groups is None else self.groups
+
+
+class Fitted(NamedTuple):
+    """A trained member and how its training went.
+
+    Attributes:
+        member: The member.
+        result: What the engine says.
+    """
+
+    member: Member
+    result: FitResult
+
+
+def balance_of(experiment: PhotosExperiment) -> Balance:
+    """The identities of an experiment; none where predictions are left as they are."""
+    if experiment.balance_method.kind == "none":
+        return Balance(experiment.data.targets)
+    identities = tuple(Identity(i.total, i.parts) for i in experiment.balance)
+    return Balance(experiment.data.targets, identities)
+
+
+def make_frozen_source(
+    experiment: PhotosExperiment, encoder: PhotoEncoder, backend: Backend
+) -> FeatureSource:
+    """Where the vectors of an experiment's photos come from, before anything is trained."""
+    return FeatureSource(
+        encoder,
+        device=backend.device,
+        cache=experiment.encoder.cache,
+        workers=experiment.run.workers,
+    )
+
+
+class NetworkLearner:
+    """Trains networks of one experiment.
+
+    Args:
+        experiment: The experiment.
+        backend: Device, precision, processes.
+    """
+
+    def __init__(self, experiment: PhotosExperiment, backend: Backend) -> None:
+        self.experiment, self.backend = experiment, backend
+        self.encoder = create_encoder(experiment.encoder, experiment.views, seed=experiment.seed)
+        self.source = make_frozen_source(experiment, self.encoder, backend)
+        self.balance = balance_of(experiment)
+
+    def fit(
+        self,
+        train: Part,
+        inner: Part,
+        *,
+        fold: int = 0,
+        state: Path | None = None,
+        history: History | None = None,
+    ) -> Fitted:
+        """Trains one member.
+
+        The linear start is fitted on the training rows, the rest is trained to correct it, and the
+        state that predicts the inner rows best is kept: the start itself, if nothing is better.
+        Where the encoder is frozen, the start is then fitted once more with the inner rows, whose
+        task is done; what was trained stays as it is.
+
+        Args:
+            train: Rows to learn from.
+            inner: Rows to judge the states by; may be empty.
+            fold: Number of the fold, for records and messages.
+            state: Folder of saved states; training goes on from what lies there.
+            history: Receives a record an epoch.
+
+        Raises:
+            DataError: Photos cannot be read, or targets cannot be learnt.
+            NonFiniteLossError: The loss became NaN or infinite.
+            Stopped: A signal asked to stop; the state was saved.
+        """
+        training = _Training(self, train, inner, fold)
+        network = training.network
+        settings = FitSettings(
+            self.experiment.optimiser,
+            self.experiment.average,
+            self.experiment.run,
+            seed=training.seed,
+            score_initial=True,
+        )
+        result = fit(
+            network,
+            training.batches(),
+            training.objective(),
+            settings,
+            backend=self.backend,
+            validation=training.validation() if len(inner) else None,
+            state=state,
+            history=history,
+            fold=fold,
+            groups=training.parameter_groups(),
+        )
+        member = training.member()
+        if network.encoder is None and len(inner):
+            training.fit_start(with_inner=True)
+        return Fitted(member, result)
+
+
+class _Training:
+    """One training, as its parts; `NetworkLearner.fit` runs it."""
+
+    def __init__(self, learner: NetworkLearner, train: Part, inner: Part, fold: int) -> None:
+        self.learner, self.experiment = learner, learner.experiment
+        self.train, self.inner = train, inner
+        self.seed = self.experiment.seed * 1_000 + fold
+        data, samples = self.experiment.data, train.samples
+        self.metadata = MetadataEncoder.fit(
+            samples.numeric,
+            samples.categorical,
+            numeric_names=data.numeric,
+            categorical_names=data.categorical,
+        )
+        transform = self.experiment.loss.transform
+        self.scaler = TargetScaler.fit(samples.targets, transform, data.targets)
+        self.floor = lowest_values(samples.targets)
+        self.network = self._build()
+        self.network.standardise(self._photos(train))
+        self.fit_start()
+
+    def _build(self) -> PhotosNetwork:
+        encoder = self.learner.encoder
+        spec = NetworkSpec.of(self.experiment, encoder.width, self.metadata.cardinalities)
+        learns = not encoder.frozen
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            network = PhotosNetwork(spec, copy.deepcopy(encoder) if learns else None)
+        # The start is the best linear answer already; a learning encoder moves below it.
+        network.start.requires_grad_(learns)
+        return network
+
+    def fit_start(self, *, with_inner: bool = False) -> None:
+        """Fits the linear start on the training rows, or on all rows that are not held out.
+
+        Mirrored photos count as further rows; those of a sample are no evidence for each other.
+        """
+        parts = [self.train, self.inner] if with_inner else [self.train]
+        flips = MIRRORED[self.experiment.augment.flips]
+        samples = [part.samples for part in parts] * len(flips)
+        photos = [self._photos(part, flip) for flip in flips for part in parts]
+        device = self.network.centre.device
+        start = self.network.start.cpu()
+        start.fit(
+            self.network.standardised(np.concatenate(photos)),
+            self.metadata.encode(
+                np.concatenate([s.numeric for s in samples]),
+                np.concatenate([s.categorical for s in samples]),
+            ),
+            self.scaler.transform(np.concatenate([s.targets for s in samples])),
+            groups=np.tile(np.concatenate([part.labels for part in parts]), len(flips)),
+            hidden_share=self.experiment.augment.metadata_dropout,
+            weights=target_weights(self.experiment),
+            seed=self.seed,
+        )
+        start.to(device)
+
+    def _photos(self, part: Part, flip: Flips = "none") -> NDArray[np.float32]:
+        return pooled(self.learner.source.of(part.samples, flip=flip), len(part))
+
+    def batches(self) -> SampleBatches:
+        """The training batches."""
+        flips = self.experiment.augment.flips
+        samples, backend = self.train.samples, self.learner.backend
+        views: Views
+        if self.network.encoder is None:
+            features = [self.learner.source.of(samples, flip=flip) for flip in MIRRORED[flips]]
+            matrices = [f.matrix for f in features]
+            views = CachedViews(matrices, seed=self.seed, device=backend.device)
+        else:
+            views = self._live(samples, flips=flips)
+        return self._batches(samples, views, shuffle=True, rank=backend.rank, world=backend.world)
+
+    def validation(self) -> SampleBatches:
+        """The inner rows, and where metadata may be absent, the same once more without them."""
+        samples = self.inner.samples
+        views: Views
+        if self.network.encoder is None:
+            matrix = self.learner.source.of(samples, predict=True).matrix
+            views = CachedViews([matrix], seed=0, device=self.learner.backend.device)
+        else:
+            views = self._live(samples, flips="none", predict=True)
+        return self._batches(samples, views, twice=self._judged_twice)
+
+    @property
+    def _judged_twice(self) -> bool:
+        spec = self.network.spec
+        return spec.metadata_dropout > 0.0 and self.network.start.columns > 0
+
+    def _live(self, samples: Samples, *, flips: str, predict: bool = False) -> LiveViews:
+        encoder = self.learner.encoder
+        return LiveViews(
+            [path for views in samples.paths for path in views],
+            encoder.predict_preprocessing if predict else encoder.preprocessing,
+            flips=flips,
+            seed=self.seed,
+            device=self.learner.backend.device,
+            workers=self.experiment.run.workers,
+        )
+
+    def _batches(
+        self,
+        samples: Samples,
+        views: Views,
+        *,
+        shuffle: bool = False,
+        twice: bool = False,
+        rank: int = 0,
+        world: int = 1,
+    ) -> SampleBatches:
+        device = self.learner.backend.device
+        encoded = self.metadata.encode(samples.numeric, samples.categorical)
+        metadata = Metadata.of(encoded, device)
+        return SampleBatches(
+            views,
+            samples.owner(),
+            metadata.joined(metadata.hidden()) if twice else metadata,
+            self.scaler.transform(samples.targets),
+            samples.ids,
+            batch_size=self.experiment.optimiser.batch_size,
+            seed=self.seed,
+            shuffle=shuffle,
+            rank=rank,
+            world=world,
+            device=device,
+        )
+
+    def objective(self) -> PhotosObjective:
+        """Loss and inner scores."""
+        truth = self.inner.samples.targets
+        return PhotosObjective.of(
+            self.experiment,
+            np.concatenate([truth, truth]) if self._judged_twice else truth,
+            lambda parameters: self._answer(parameters).prediction(),
+            self.learner.balance.project,
+        )
+
+    def _answer(self, parameters: Array) -> Answer:
+        distribution = self.experiment.head.distribution
+        return Answer(parameters, self.scaler, np.array(self.floor), distribution)
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """The encoder and the rest, each with its learning rate."""
+        section = self.experiment.optimiser
+        rate = self.experiment.head.learning_rate or section.learning_rate
+        groups: list[ParameterGroup] = []
+        network = self.network
+        for part in (network.start, network.fusion, network.head):
+            groups += parameter_groups(part, rate, section.weight_decay)
+        if network.encoder is not None:
+            encoder_rate = self.experiment.encoder.learning_rate
+            groups += network.encoder.parameter_groups(encoder_rate, section.weight_decay)
+        return groups
+
+    def member(self) -> Member:
+        """The trained member, with the covariance of its errors on the inner rows."""
+        means = tuple(np.nanmean(self.train.samples.targets, axis=0).tolist())
+        member = Member(self.network, self.metadata, self.scaler, self.floor, means)
+        if self.experiment.balance_method.kind != "project-covariance" or not len(self.inner):
+            return member
+        samples = self.inner.samples
+        answer = member.answer(samples, member.source(self.learner.source))
+        errors = samples.targets - answer.prediction().mean
+        return replace(member, covariance=error_covariance(errors))

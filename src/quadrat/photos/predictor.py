@@ -1,0 +1,162 @@
+"""A trained photos model that answers for new tables: the mean of its members."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from quadrat.engine import current_progress
+from quadrat.photos.learner import balance_of
+from quadrat.photos.member import Member
+from quadrat.photos.predictions import Answer, Predictions, pool
+from quadrat.photos.samples import Samples, load_samples
+from quadrat.photos.schema import PhotosExperiment
+from quadrat.photos.sources import FeatureSource, readable
+from quadrat.targets import Prediction
+
+Array = NDArray[np.float64]
+
+_LISTED = 5
+
+
+class PhotosPredictor:
+    """Members trained on the folds of an experiment, who answer together.
+
+    Args:
+        experiment: Their experiment.
+        members: The members.
+        source: Where the vectors of the frozen encoder come from.
+    """
+
+    family = "photos"
+
+    def __init__(
+        self, experiment: PhotosExperiment, members: Sequence[Member], source: FeatureSource
+    ) -> None:
+        self.experiment, self.members, self.source = experiment, tuple(members), source
+        self.balance = balance_of(experiment)
+
+    @classmethod
+    def load(cls, folder: Path | str, *, device: str = "auto") -> PhotosPredictor:
+        """Loads a run folder or a saved predictor; the training data are not needed.
+
+        Args:
+            folder: The folder.
+            device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+        Raises:
+            RunError: The folder holds no photos model, or a damaged one.
+        """
+        from quadrat.photos.saving import load_predictor
+
+        return load_predictor(Path(folder), device)
+
+    def save(self, folder: Path | str) -> None:
+        """Writes everything that `load` needs into a folder."""
+        from quadrat.photos.saving import save_predictor
+
+        save_predictor(self, Path(folder))
+
+    def predict(
+        self,
+        table: pl.DataFrame | Path | str,
+        *,
+        image_root: Path | str | None = None,
+        hide_metadata: bool = False,
+    ) -> Predictions:
+        """Answers for the samples of a table.
+
+        Args:
+            table: A table or its file, long or wide, with the columns of the experiment; targets
+                and metadata may be absent.
+            image_root: Folder that photo paths are relative to; by default ``data.image_root``
+                where it is set and exists, otherwise the folder of the table (for a table in
+                memory, of the training table).
+            hide_metadata: Answer from the photos alone.
+
+        Raises:
+            DataError: The table or its photos cannot be used.
+        """
+        return self.predict_samples(self.samples(table, image_root), hide_metadata=hide_metadata)
+
+    def samples(
+        self, table: pl.DataFrame | Path | str, image_root: Path | str | None = None
+    ) -> Samples:
+        """The samples of a table whose photos can be read; arguments as in `predict`."""
+        data = self.experiment.data
+        root = Path(image_root) if image_root is not None else data.image_root
+        if image_root is None and root is not None and not root.is_dir():
+            root = None
+        if isinstance(table, pl.DataFrame):
+            samples = self._from_memory(table, root or data.table.parent)
+        else:
+            samples = load_samples(self._rooted(root), Path(table), require_targets=False)
+        self._tell_unknown(samples)
+        return readable(samples, self.source, data.min_readable)
+
+    def _from_memory(self, table: pl.DataFrame, root: Path) -> Samples:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "table.parquet"
+            table.write_parquet(path)
+            return load_samples(self._rooted(root), path, require_targets=False)
+
+    def _rooted(self, root: Path | None) -> PhotosExperiment:
+        data = self.experiment.data.model_copy(update={"image_root": root})
+        return self.experiment.model_copy(update={"data": data})
+
+    def _tell_unknown(self, samples: Samples) -> None:
+        """Warns of categories that no member knows."""
+        found = [member.metadata.unknown(samples.categorical) for member in self.members]
+        for column in found[0] if found else ():
+            values = set(found[0][column]).intersection(*(f.get(column, []) for f in found[1:]))
+            if values:
+                listed = ", ".join(f"'{value}'" for value in sorted(values)[:_LISTED])
+                more = f" and {len(values) - _LISTED} more" if len(values) > _LISTED else ""
+                current_progress().warn(
+                    f"{column}: {listed}{more} were not in the training table and count as unknown"
+                )
+
+    def predict_samples(self, samples: Samples, *, hide_metadata: bool = False) -> Predictions:
+        """Answers for samples; see `predict`."""
+        answers = [
+            self._answer(member, samples, hide_metadata=hide_metadata) for member in self.members
+        ]
+        return self.predictions(samples.ids, pool(answers))
+
+    def _answer(self, member: Member, samples: Samples, *, hide_metadata: bool) -> Answer:
+        answer = member.answer(samples, member.source(self.source), hide_metadata=hide_metadata)
+        if member.network.encoder is not None:
+            member.network.cpu()  # an encoder a member would fill the device
+        return answer
+
+    def predictions(self, ids: Sequence[str], given: Prediction) -> Predictions:
+        """Balances what was predicted.
+
+        Args:
+            ids: Names of the samples.
+            given: In the targets' units.
+        """
+        covariances = [m.covariance for m in self.members if m.covariance is not None]
+        metric = np.mean(covariances, axis=0) if covariances else None
+        nothing = np.full_like(given.mean, np.nan)
+        kept: dict[str, Any] = {
+            name: nothing if values is None else values
+            for name, values in (
+                ("sigma", given.sigma),
+                ("lower", given.lower),
+                ("upper", given.upper),
+            )
+        }
+        return Predictions(
+            ids=tuple(ids),
+            targets=self.experiment.data.targets,
+            raw=given.mean,
+            balanced=self.balance.project(given.mean, metric),
+            **kept,
+        )

@@ -1,0 +1,188 @@
+"""From an experiment to samples and folds, with everything that a check finds out on the way."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quadrat.engine import current_progress
+from quadrat.experiment import CheckReport
+from quadrat.photos.audit import PhotoAudit, audit_photos, audit_targets, keep_readable
+from quadrat.photos.samples import Samples, load_samples
+from quadrat.photos.schema import PhotosExperiment
+from quadrat.runtime.balance import Balance, Identity
+from quadrat.splits import Folds, combine, find_leaks, make_folds, shift_report
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What training starts from.
+
+    Attributes:
+        samples: The samples that can be used.
+        folds: How they are parted.
+        report: What was found.
+    """
+
+    samples: Samples
+    folds: Folds
+    report: CheckReport
+
+    @property
+    def groups(self) -> NDArray[np.str_]:
+        """Group of every sample ``(N,)``; a sample that stands for itself is its own."""
+        if self.folds.groups is not None:
+            return self.folds.groups
+        return np.array([str(row) for row in range(len(self.samples))], dtype=np.str_)
+
+
+def prepare(experiment: PhotosExperiment) -> Prepared:
+    """Reads samples, looks at photos and targets, and makes the folds.
+
+    Args:
+        experiment: The experiment.
+
+    Raises:
+        DataError: The tables cannot be read, the folds cannot be made, or too few photos are
+            readable.
+    """
+    samples = load_samples(experiment, experiment.data.table, require_targets=True)
+    report = CheckReport(facts={"table": f"{len(samples):,} samples, {_views(samples):,} photos"})
+    copies = np.full(len(samples), None, dtype=object)
+    if not experiment.encoder.precomputed:
+        samples, copies = _readable(experiment, samples, report, "training")
+    folds = folds_of(experiment, samples)
+    report.warnings.extend(str(leak) for leak in find_leaks(folds, "the photo", copies))
+    identities = tuple(Identity(i.total, i.parts) for i in experiment.balance)
+    balance = Balance(experiment.data.targets, identities)
+    tolerance = experiment.balance_method.tolerance
+    report.warnings.extend(audit_targets(samples, balance, tolerance=tolerance))
+    _report_folds(experiment, samples, folds, report)
+    report.errors.extend(_demands(experiment, folds))
+    _report_test(experiment, report)
+    return Prepared(samples, folds, report)
+
+
+def folds_of(experiment: PhotosExperiment, samples: Samples) -> Folds:
+    """The folds that ``[split]`` asks for.
+
+    Raises:
+        DataError: The samples cannot be parted so.
+    """
+    split, data = experiment.split, experiment.data
+
+    def column(name: str | None) -> NDArray[Any] | None:
+        if name is None:
+            return None
+        if name in data.targets:
+            return samples.targets[:, data.targets.index(name)]
+        return samples.column(name)
+
+    spatial = split.kind == "spatial-block"
+    return make_folds(
+        split.kind,
+        len(samples),
+        groups=combine(*(samples.column(name) for name in split.by)) if split.by else None,
+        by=split.by,
+        folds=split.folds,
+        repeats=split.repeats,
+        stratify=column(split.stratify),
+        block_km=split.block_km,
+        lat=column(data.lat) if spatial else None,
+        lon=column(data.lon) if spatial else None,
+        column=column(split.column),
+        test=split.test,
+        inner=split.inner,
+        seed=experiment.seed if split.seed is None else split.seed,
+    )
+
+
+def report_json(report: CheckReport) -> dict[str, Any]:
+    """A report as ``check.json`` holds it."""
+    return asdict(report)
+
+
+def _views(samples: Samples) -> int:
+    return sum(len(views) for views in samples.paths)
+
+
+def _readable(
+    experiment: PhotosExperiment, samples: Samples, report: CheckReport, what: str
+) -> tuple[Samples, NDArray[np.object_]]:
+    """Looks at every photo; notes what is wrong, and leaves out what cannot be read.
+
+    Returns:
+        The samples that are left, and what tells those with the same photo.
+    """
+    least = experiment.data.min_readable
+    audit = _audit(experiment, samples)
+    kept = keep_readable(samples, audit, least)
+    report.warnings.extend(audit.warnings(least))
+    if len(kept) < len(samples):
+        report.warnings.append(
+            f"{len(samples) - len(kept)} {what} samples are left out: their photos cannot be read"
+        )
+    return kept, audit.copies[audit.readable]
+
+
+def _audit(experiment: PhotosExperiment, samples: Samples) -> PhotoAudit:
+    with current_progress().task("looking at photos", _views(samples)) as task:
+        return audit_photos(
+            samples,
+            workers=experiment.run.workers,
+            progress=lambda done, total: task.advance(),
+        )
+
+
+def _report_folds(
+    experiment: PhotosExperiment, samples: Samples, folds: Folds, report: CheckReport
+) -> None:
+    data = experiment.data
+    shift = shift_report(
+        folds,
+        dict(zip(data.targets, samples.targets.T, strict=True)),
+        dict(zip(data.categorical, samples.categorical.T, strict=True)),
+    )
+    report.facts["split"] = folds.words
+    report.warnings.extend(shift.warnings)
+    report.tables["Targets in training and held-out part"] = shift.targets
+    if shift.categories:
+        report.tables["Categories in training and held-out part"] = shift.categories
+
+
+def _demands(experiment: PhotosExperiment, folds: Folds) -> list[str]:
+    """What an experiment needs of its folds."""
+    found = []
+    if experiment.balance_method.kind == "project-covariance" and not all(
+        len(fold.inner) >= 3 for fold in folds
+    ):
+        found.append(
+            "balance_method.kind: 'project-covariance' needs the errors on inner rows; raise "
+            "split.inner, or use 'project'"
+        )
+    return found
+
+
+def _report_test(experiment: PhotosExperiment, report: CheckReport) -> None:
+    """Looks at the samples that a submission predicts, and at what they lack."""
+    data = experiment.data
+    if data.test is None:
+        return
+    samples = load_samples(experiment, data.test, require_targets=False)
+    report.facts["test"] = f"{len(samples):,} samples, {_views(samples):,} photos"
+    if not experiment.encoder.precomputed:
+        _readable(experiment, samples, report, "test")
+    known = [
+        *zip(data.numeric, ~np.isnan(samples.numeric).T, strict=True),
+        *zip(data.categorical, samples.categorical.T, strict=True),
+    ]
+    # a category is a text, which counts as true, or None
+    absent = [name for name, there in known if not there.any()]
+    if absent:
+        report.warnings.append(
+            f"the test table has no {', '.join(absent)}: what to expect there is the score of the "
+            "baseline photo_alone, not that of the model"
+        )

@@ -1,0 +1,151 @@
+"""A photos model as files: described in JSON, weights as safetensors, an encoder only once.
+
+``model.json`` says what lies where, ``preprocessing.json`` everything that a client needs between
+photo and number. A trained encoder is in each member's weights. Frozen weights are written once,
+under their hash, so that a folder answers on its own wherever it is copied; only those that are
+installed with quadrat are not written, and features computed elsewhere stay where they are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+
+from quadrat.engine import Backend, current_progress
+from quadrat.errors import RunError
+from quadrat.experiment import load
+from quadrat.photos.encoders import PhotoEncoder, PrecomputedEncoder, TimmEncoder, create_encoder
+from quadrat.photos.learner import make_frozen_source
+from quadrat.photos.member import Member
+from quadrat.photos.predictions import LEVEL
+from quadrat.photos.predictor import PhotosPredictor
+from quadrat.photos.schema import PhotosExperiment
+from quadrat.runs import FORMAT_VERSION, atomic_path, read_json, write_json, write_text
+
+KIND = "photos-network"
+WEIGHTS = "folds/{}/model.safetensors"
+
+
+def save_predictor(predictor: PhotosPredictor, folder: Path) -> None:
+    """Writes a predictor: its experiment, description and weights."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for index, member in enumerate(predictor.members):
+        member.save_weights(folder / WEIGHTS.format(index))
+    write_text(folder / "experiment.toml", predictor.experiment.to_toml())
+    describe_predictor(predictor, folder)
+
+
+def describe_predictor(predictor: PhotosPredictor, folder: Path) -> None:
+    """Writes what belongs to a predictor besides its experiment and its members' weights."""
+    members = [member.to_json() for member in predictor.members]
+    write_json(folder / "preprocessing.json", _preprocessing(predictor, members))
+    model = {
+        "format_version": FORMAT_VERSION,
+        "kind": KIND,
+        "targets": list(predictor.experiment.data.targets),
+        "encoder": _save_encoder(predictor, folder),
+        "members": [
+            {"weights": WEIGHTS.format(index), "network": member["network"]}
+            for index, member in enumerate(members)
+        ],
+    }
+    write_json(folder / "model.json", model)
+
+
+def load_predictor(folder: Path, device: str = "auto") -> PhotosPredictor:
+    """Reads what `save_predictor` wrote.
+
+    Raises:
+        RunError: The folder holds no photos model, or a damaged one.
+        DataError: Its encoder cannot be had.
+    """
+    model = read_json(folder / "model.json")
+    if model.get("kind") != KIND:
+        raise RunError(f"{folder} holds a model of the kind '{model.get('kind')}', not {KIND}.")
+    if model["format_version"] > FORMAT_VERSION:
+        raise RunError(
+            f"{folder} has format version {model['format_version']}; this quadrat reads up to "
+            f"{FORMAT_VERSION}. Install a newer quadrat."
+        )
+    experiment = load(folder / "experiment.toml")
+    if not isinstance(experiment, PhotosExperiment):
+        raise RunError(f"{folder} holds an experiment of the family '{experiment.family}'.")
+    backend = Backend.create(device, "fp32")
+    encoder = _load_encoder(experiment, model["encoder"], folder)
+    source = make_frozen_source(experiment, encoder, backend)
+    described = read_json(folder / "preprocessing.json")["members"]
+    members = []
+    for place, rest in zip(model["members"], described, strict=True):
+        own = None
+        if not encoder.frozen:
+            own = _load_encoder(experiment, model["encoder"], folder)
+        values = {**rest, "network": place["network"]}
+        members.append(Member.load(folder / place["weights"], values, own))
+    return PhotosPredictor(experiment, members, source)
+
+
+def _preprocessing(predictor: PhotosPredictor, members: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a client must do with photos and metadata, and with what comes out."""
+    experiment, encoder = predictor.experiment, predictor.source.encoder
+    image = None
+    if not isinstance(encoder, PrecomputedEncoder):
+        image = encoder.predict_preprocessing.to_json()
+        image |= {"colours": "RGB", "values": "(pixel / 255 - mean) / std", "layout": "NCHW"}
+    return {
+        "format_version": FORMAT_VERSION,
+        "image": image,
+        "views": "a sample's vector is the mean of those of its photos",
+        "numeric": list(experiment.data.numeric),
+        "categorical": list(experiment.data.categorical),
+        "unknown": "numbers: 0 after standardising, and a flag 1; categories: position 0",
+        "targets": list(experiment.data.targets),
+        "distribution": experiment.head.distribution,
+        "transform": experiment.loss.transform,
+        "level": LEVEL,
+        "balance": predictor.balance.to_json(),
+        "balance_method": experiment.balance_method.kind,
+        "pooling": "the mean over members, each on its own scale",
+        "members": [{k: v for k, v in m.items() if k != "network"} for m in members],
+    }
+
+
+def _save_encoder(predictor: PhotosPredictor, folder: Path) -> dict[str, Any]:
+    section, encoder = predictor.experiment.encoder, predictor.source.encoder
+    entry: dict[str, Any] = {"name": section.name, "trained": not encoder.frozen}
+    if not encoder.frozen:
+        return entry
+    fingerprint = encoder.fingerprint()
+    entry["fingerprint"] = fingerprint
+    if isinstance(encoder, TimmEncoder) and section.weights != "bundled":
+        entry["weights"] = f"encoder/{fingerprint[:32]}.safetensors"
+        path = folder / entry["weights"]
+        if not path.exists():
+            state = {k: v.cpu().contiguous() for k, v in encoder.model.state_dict().items()}
+            with atomic_path(path) as temporary:
+                save_file(state, temporary)
+    return entry
+
+
+def _load_encoder(
+    experiment: PhotosExperiment, entry: dict[str, Any], folder: Path
+) -> PhotoEncoder:
+    section = experiment.encoder
+    if entry["trained"]:  # the members' own weights take the place of these
+        section = section.model_copy(update={"weights": "none"})
+    elif "weights" in entry:
+        section = section.model_copy(update={"weights": str(folder / entry["weights"])})
+    encoder = create_encoder(section, experiment.views, seed=experiment.seed)
+    if entry["trained"] or encoder.fingerprint() == entry["fingerprint"]:
+        return encoder
+    if isinstance(encoder, PrecomputedEncoder):
+        current_progress().warn(
+            f"{encoder.path} is not the matrix of the training any more; its features must come "
+            "from the same encoder"
+        )
+        return encoder
+    raise RunError(
+        f"the encoder {entry['name']} has other weights than when {folder} was trained. "
+        "Restore them, or train again."
+    )

@@ -1,0 +1,190 @@
+"""Networks of timm as encoders: sizes, pooling, weights from files and from the bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import timm
+import torch
+
+from quadrat.errors import DataError, UsageError
+from quadrat.photos.encoders import PhotoEncoder, create_encoder
+from quadrat.photos.schema import EncoderSection, ViewsSection
+
+
+def create(name: str = "test_vit", *, seed: int = 0, **keys: Any) -> PhotoEncoder:
+    views = {key: keys.pop(key) for key in ("size", "predict_size", "fit") if key in keys}
+    section = EncoderSection(name=f"timm:{name}", **({"weights": "none"} | keys))
+    return create_encoder(section, ViewsSection(**views), seed=seed)
+
+
+def views(encoder: PhotoEncoder, count: int = 2) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(count, 3, *encoder.preprocessing.size, generator=generator)
+
+
+@pytest.mark.parametrize("pool", ["auto", "mean", "max"])
+@pytest.mark.parametrize(
+    "name", ["test_vit", "test_efficientnet", "test_convnext", "mobilenetv3_small_050"]
+)
+def test_the_width_is_that_of_the_vectors(name: str, pool: str):
+    encoder = create(name, pool=pool, size=64)
+    assert encoder(views(encoder)).shape == (2, encoder.width)
+
+
+def test_channels_last_networks_pool_over_space():
+    encoder = create("swin_tiny_patch4_window7_224", pool="mean", size=(64, 96))
+    maps = encoder.model.forward_features(views(encoder, 1))
+    torch.testing.assert_close(encoder(views(encoder, 1)), maps.mean(dim=(1, 2)))
+
+
+def test_pooling_takes_the_tokens_it_says():
+    tokens = create(size=64).model.forward_features(views(create(size=64)))
+    for pool, expected in (
+        ("class", tokens[:, 0]),
+        ("mean", tokens[:, 1:].mean(dim=1)),
+        ("max", tokens[:, 1:].amax(dim=1)),
+    ):
+        encoder = create(pool=pool, size=64)
+        torch.testing.assert_close(encoder(views(encoder)), expected)
+    with pytest.raises(UsageError, match="no class token"):
+        create("test_efficientnet", pool="class")
+
+
+def test_size_and_normalisation_are_the_networks_own():
+    own = create("test_vit").preprocessing
+    assert (own.size, own.mean, own.std) == ((160, 160), (0.5,) * 3, (0.5,) * 3)
+    encoder = create("test_vit", size=(32, 64), predict_size=96, fit="pad")
+    assert encoder.preprocessing.size == (32, 64)
+    assert encoder.preprocessing.fit == "pad"
+    assert encoder.predict_preprocessing.size == (96, 96)
+    assert encoder(torch.zeros(1, 3, 96, 96)).shape == (1, encoder.width)
+
+
+def test_sizes_that_a_network_cannot_take_are_refused():
+    with pytest.raises(UsageError, match=r"views.size.*16 by 16.*\[96, 48\]"):
+        create("test_vit", size=(100, 50))
+    with pytest.raises(UsageError, match=r"views.predict_size.*16 by 16"):
+        create("test_vit", size=64, predict_size=100)
+    with pytest.raises(UsageError, match=r"views.predict_size.*takes 64 by 64 pixels only"):
+        create("beit_base_patch16_224", size=64, predict_size=96)
+
+
+def test_unknown_names_are_refused_with_the_closest():
+    with pytest.raises(UsageError, match=r"no model 'resnet19'\. Did you mean 'resnet18'"):
+        create("resnet19")
+    with pytest.raises(UsageError, match=r"no weights 'a1_in2k' of 'resnet18'\. Did you mean 'a1_"):
+        create("resnet18.a1_in2k")
+
+
+def test_random_weights_follow_the_seed_and_leave_the_generator_alone():
+    state = torch.get_rng_state()
+    one, same, other = create(seed=1), create(seed=1), create(seed=2)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert one.fingerprint() == same.fingerprint() != other.fingerprint()
+
+
+def test_the_fingerprint_covers_weights_pooling_and_buffers():
+    base = create("test_efficientnet")
+    assert base.fingerprint() != create("test_efficientnet", pool="max").fingerprint()
+    changed = create("test_efficientnet", train="all")
+    before = changed.fingerprint()
+    next(iter(changed.buffers())).add_(1.0)
+    assert changed.fingerprint() != before
+
+
+def test_a_frozen_encoder_never_learns():
+    encoder = create("test_efficientnet")
+    assert encoder.frozen
+    assert not encoder.train().training
+    assert not any(module.training for module in encoder.modules())
+    assert not any(parameter.requires_grad for parameter in encoder.parameters())
+    assert encoder.parameter_groups(1e-5, 1e-3) == []
+
+
+def test_a_learning_encoder_has_groups_with_and_without_decay():
+    encoder = create("test_efficientnet", train="all")
+    assert encoder.train().training
+    decayed, plain = encoder.parameter_groups(1e-5, 1e-3)
+    assert (decayed.learning_rate, decayed.weight_decay) == (1e-5, 1e-3)
+    assert (plain.learning_rate, plain.weight_decay) == (1e-5, 0.0)
+    count = len(list(encoder.parameters()))
+    assert len(decayed.parameters) + len(plain.parameters) == count
+    assert all(parameter.ndim > 1 for parameter in decayed.parameters)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the weights of a network with a classifier, in several forms."""
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(5)
+    state = timm.create_model("test_vit", num_classes=7).state_dict()
+    safetensors.torch.save_file(state, folder / "plain.safetensors")
+    torch.save({"model": {f"module.{k}": v for k, v in state.items()}}, folder / "wrapped.pth")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["plain.safetensors", "wrapped.pth"])
+def test_weights_come_from_a_file(saved: Path, name: str):
+    encoder = create(weights=str(saved / name))
+    state = safetensors.torch.load_file(saved / "plain.safetensors")
+    for key, value in encoder.model.state_dict().items():
+        assert torch.equal(value, state[key]), key
+    assert "state_dict" not in encoder.model.pretrained_cfg
+
+
+def test_positions_are_resampled_to_another_size_of_a_network(saved: Path):
+    encoder = create(weights=str(saved / "plain.safetensors"), size=64)
+    assert encoder(views(encoder)).shape == (2, encoder.width)
+
+
+def test_weights_of_another_network_are_refused_with_the_keys(saved: Path):
+    with pytest.raises(DataError, match="does not hold the weights of timm:test_resnet") as caught:
+        create("test_resnet", weights=str(saved / "plain.safetensors"))
+    told = "\n".join(caught.value.problems)
+    assert 'Missing key(s) in state_dict: "conv1.0.weight"' in told
+    assert "and " in told
+    assert 'Unexpected key(s) in state_dict: "blocks.0.' in told
+    with pytest.raises(DataError) as caught:
+        create("test_vit2", weights=str(saved / "plain.safetensors"))
+    assert caught.value.problems[0].startswith('Missing key(s) in state_dict: "reg_token"')
+
+
+def test_files_that_could_run_code_or_are_damaged_are_refused(tmp_path: Path):
+    torch.save({"model": timm.create_model("test_vit")}, tmp_path / "module.pth")
+    (tmp_path / "cut.safetensors").write_bytes(b"123")
+    (tmp_path / "empty.pth").write_bytes(b"")
+    for name in ("module.pth", "cut.safetensors", "empty.pth"):
+        with pytest.raises(DataError, match=f"{name} cannot be read as plain tensors"):
+            create(weights=str(tmp_path / name))
+    with pytest.raises(DataError, match="does not exist"):
+        create(weights=str(tmp_path / "absent.pth"))
+    torch.save({"epoch": 3}, tmp_path / "none.pth")
+    with pytest.raises(DataError, match="holds no weights"):
+        create(weights=str(tmp_path / "none.pth"))
+
+
+def test_the_bundled_weights_are_those_of_efficientnet_lite0():
+    section = EncoderSection()
+    encoder = create_encoder(section, ViewsSection(size=64))
+    assert section.weights == "bundled"
+    assert encoder.width == 1280
+    assert encoder.preprocessing.mean == encoder.preprocessing.std == (0.5,) * 3
+    assert encoder.fingerprint() != create("tf_efficientnet_lite0").fingerprint()
+    # Trained batch norms have seen pictures: their running means are not the initial zeros.
+    assert encoder.model.bn2.running_mean.abs().min() > 0.0
+
+
+def test_a_hub_that_cannot_be_reached_says_what_to_do(monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object, **options: object) -> None:
+        assert options["pretrained"] is True
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(timm, "create_model", refuse)
+    with pytest.raises(DataError, match="no route to host") as caught:
+        create("resnet18", weights="hub")
+    assert "encoder.weights = 'FILE'" in caught.value.fix
+    assert "bundled" in caught.value.fix

@@ -1,0 +1,163 @@
+"""Batches: the right views for the right samples, mirrored by (seed, epoch, view) alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from quadrat.photos.batches import (
+    MIRRORED,
+    CachedViews,
+    LiveViews,
+    SampleBatches,
+    draw,
+    mirrored,
+    view_rows,
+)
+from quadrat.photos.fusion import Metadata
+from quadrat.runtime.images import ImagePreprocessing, PhotoError, load_view
+
+OWNER = np.array([0, 0, 1, 2, 2, 2, 3], dtype=np.int64)
+NAMES = ("a", "b", "c", "d")
+PREPROCESSING = ImagePreprocessing(size=(8, 10))
+
+
+def metadata(rows: int = 4) -> Metadata:
+    numeric = torch.arange(float(rows))[:, None]
+    return Metadata(numeric, torch.zeros(rows, 1), torch.zeros(rows, 0, dtype=torch.int64))
+
+
+def targets() -> np.ndarray:
+    return np.arange(4.0)[:, None]
+
+
+def batches(**options: object) -> SampleBatches:
+    matrix = np.arange(7, dtype=np.float32)[:, None]
+    views = CachedViews([matrix, matrix + 100], seed=3)
+    given = {"batch_size": 3, "seed": 3, "shuffle": True, **options}
+    return SampleBatches(views, OWNER, metadata(), targets(), NAMES, **given)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    rng = np.random.default_rng(0)
+    paths = [tmp_path / f"{k}.png" for k in range(7)]
+    for path in paths:
+        Image.fromarray(rng.integers(0, 256, (9, 12, 3)).astype(np.uint8)).save(path)
+    return paths
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=8), st.data())
+def test_rows_and_owners_agree_with_a_loop(counts: list[int], data: st.DataObject):
+    index = data.draw(st.lists(st.integers(0, len(counts) - 1), min_size=1, max_size=10))
+    starts = [sum(counts[:k]) for k in range(len(counts))]
+    rows, owner = view_rows(torch.tensor(starts), torch.tensor(counts), torch.tensor(index))
+    expected = [(starts[k] + v, b) for b, k in enumerate(index) for v in range(counts[k])]
+    assert list(zip(rows.tolist(), owner.tolist(), strict=True)) == expected
+
+
+def test_an_epoch_brings_every_sample_once_with_what_belongs_to_it():
+    seen = []
+    for batch in batches().epoch(0):
+        for place, name in enumerate(batch.sample_ids()):
+            sample = NAMES.index(name)
+            mine = batch.views[batch.owner == place, 0] % 100
+            assert mine.tolist() == np.flatnonzero(sample == OWNER).tolist()
+            assert float(batch.targets[place]) == sample
+            assert float(batch.metadata.numeric[place]) == sample
+            seen.append(name)
+    assert sorted(seen) == list(NAMES)
+
+
+def test_an_epoch_can_be_taken_up_in_its_middle():
+    whole = [batch.views for batch in batches().epoch(5)]
+    rest = [batch.views for batch in batches().epoch(5, start=1)]
+    assert len(whole) == len(batches()) == 2
+    torch.testing.assert_close(rest[0], whole[1])
+
+
+def test_samples_can_come_twice_with_other_metadata():
+    seen = metadata()
+    twice = SampleBatches(
+        CachedViews([np.arange(7, dtype=np.float32)[:, None]], seed=0),
+        OWNER,
+        seen.joined(seen.hidden()),
+        targets(),
+        NAMES,
+        batch_size=4,
+    )
+    first, second = twice.epoch(0)
+    torch.testing.assert_close(first.views, second.views)
+    torch.testing.assert_close(first.targets, second.targets)
+    assert first.sample_ids() == second.sample_ids() == list(NAMES)
+    assert (second.metadata.missing == 1).all()
+    assert (first.metadata.missing == 0).all()
+
+
+def test_two_processes_share_an_epoch():
+    halves = [batches(rank=rank, world=2) for rank in range(2)]
+    names = [name for half in halves for batch in half.epoch(1) for name in batch.sample_ids()]
+    assert sorted(names) == list(NAMES)
+
+
+def test_a_state_of_another_order_is_refused():
+    with pytest.raises(ValueError, match="not this one"):
+        batches().load_state_dict(batches(seed=4).state_dict())
+
+
+def test_drawing_depends_on_seed_and_epoch_alone_and_uses_all_choices():
+    torch.manual_seed(1)
+    first = draw(4, 1000, 7, 2)
+    torch.manual_seed(2)
+    torch.testing.assert_close(first, draw(4, 1000, 7, 2))
+    assert (torch.bincount(first) > 200).all()
+    assert not torch.equal(first, draw(4, 1000, 7, 3))
+    assert not torch.equal(first, draw(4, 1000, 8, 2))
+
+
+def test_mirrorings():
+    view = np.arange(12, dtype=np.float32).reshape(1, 3, 4)
+    np.testing.assert_array_equal(mirrored(view, "none"), view)
+    np.testing.assert_array_equal(mirrored(view, "horizontal"), view[:, :, ::-1])
+    np.testing.assert_array_equal(mirrored(view, "vertical"), view[:, ::-1])
+    np.testing.assert_array_equal(mirrored(view, "both"), view[:, ::-1, ::-1])
+    assert [len(MIRRORED[flips]) for flips in ("none", "horizontal", "vertical", "both")] == [
+        1, 2, 2, 4
+    ]  # fmt: skip
+
+
+def test_live_photos_are_decoded_and_mirrored(photos: list[Path]):
+    views = LiveViews(photos, PREPROCESSING, flips="both", seed=1, workers=2)
+    rows = torch.tensor([4, 0, 2, 6, 5])
+    drawn = draw(4, 7, 1, 3)[rows].tolist()
+    assert len(set(drawn)) > 1
+    taken = views.take(rows, epoch=3)
+    for place, (row, choice) in enumerate(zip(rows.tolist(), drawn, strict=True)):
+        view = load_view(photos[row], PREPROCESSING)
+        expected = mirrored(view, MIRRORED["both"][choice])
+        np.testing.assert_array_equal(taken[place].numpy(), expected)
+
+
+def test_live_batches_come_in_order_though_they_are_made_ahead(photos: list[Path]):
+    views = LiveViews(photos, PREPROCESSING, flips="none", seed=1)
+    live = SampleBatches(views, OWNER, metadata(), targets(), NAMES, batch_size=3)
+    made = list(live.epoch(0))
+    assert [batch.sample_ids() for batch in made] == [["a", "b", "c"], ["d"]]
+    assert made[0].views.shape == (6, 3, 8, 10)
+    np.testing.assert_array_equal(made[1].views[0].numpy(), load_view(photos[6], PREPROCESSING))
+
+
+def test_a_photo_that_cannot_be_read_is_named(photos: list[Path]):
+    photos[3].write_bytes(b"no photo")
+    views = LiveViews(photos, PREPROCESSING, flips="none", seed=1)
+    live = SampleBatches(views, OWNER, metadata(), targets(), NAMES, batch_size=2)
+    made = live.epoch(0)
+    assert next(made).sample_ids() == ["a", "b"]
+    with pytest.raises(PhotoError, match=r"3\.png"):
+        next(made)

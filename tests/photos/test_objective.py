@@ -1,0 +1,102 @@
+"""The loss over known targets, and inner scores in the targets' units after balance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from quadrat.photos.objective import PhotosObjective, target_weights
+from quadrat.photos.predictions import Answer
+from quadrat.runtime.balance import Balance, Identity
+from quadrat.scoring import regression_scores
+from quadrat.targets import TargetScaler
+from tests.photos.small import small
+
+SCALER = TargetScaler("none", (1.0, 2.0, 3.0), (2.0, 2.0, 4.0))
+TRUTH = np.array([[4.0, 1.0, 5.0], [2.0, np.nan, np.nan], [1.0, 7.0, 8.0]])
+
+
+def objective(folder: Path, **sections: Any) -> PhotosObjective:
+    experiment = small(folder, **sections)
+    floor, distribution = np.zeros(3), experiment.head.distribution
+    balance = Balance(
+        ("green_g", "dead_g", "total_g"), (Identity("total_g", ("green_g", "dead_g")),)
+    )
+    return PhotosObjective.of(
+        experiment,
+        TRUTH,
+        lambda parameters: Answer(parameters, SCALER, floor, distribution).prediction(),
+        balance.project,
+    )
+
+
+class Given(nn.Module):
+    """Says the same whatever it is shown."""
+
+    def __init__(self, parameters: torch.Tensor) -> None:
+        super().__init__()
+        self.parameters_given = nn.Parameter(parameters)
+
+    def forward(self, batch: Any) -> torch.Tensor:
+        return self.parameters_given
+
+
+def test_unknown_targets_leave_the_loss(tmp_path: Path):
+    targets = torch.tensor([[1.0, 0.0, float("nan")], [float("nan")] * 3])
+    module = Given(torch.zeros(2, 3, 1))
+    losses = objective(tmp_path).loss(module, SimpleNamespace(targets=targets))
+    assert losses.total.item() == pytest.approx(0.5)
+    torch.testing.assert_close(losses.per_sample, torch.tensor([0.5, 0.0]))
+    losses.total.backward()
+    assert (module.parameters_given.grad[1] == 0).all()  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("loss", "score", "expected"),
+    [
+        ("equal", {"green_g": 1.0}, (1.0, 1.0, 1.0)),
+        ("score", {"total_g": 0.5, "dead_g": 0.2}, (0.0, 0.2, 0.5)),
+        ("score", {}, (1.0, 1.0, 1.0)),
+        ({"green_g": 3.0}, {}, (3.0, 0.0, 0.0)),
+    ],
+)
+def test_targets_weigh_as_the_experiment_says(tmp_path: Path, loss: Any, score: Any, expected: Any):
+    experiment = small(tmp_path, loss={"weights": loss}, score={"weights": score})
+    assert target_weights(experiment) == expected
+
+
+def test_huber_takes_its_beta(tmp_path: Path):
+    targets = torch.full((1, 3), 2.0)
+    given = SimpleNamespace(targets=targets)
+    found = objective(tmp_path, loss={"kind": "huber", "beta": 0.5}).loss(
+        Given(torch.zeros(1, 3, 1)), given
+    )
+    assert found.total.item() == pytest.approx(2.0 - 0.25)
+
+
+def test_inner_scores_are_those_of_balanced_predictions(tmp_path: Path):
+    aim = objective(tmp_path)
+    parameters = torch.tensor([[0.5, 0.0, 1.0], [0.0, -3.0, 0.5], [-0.2, 2.0, 0.5]])[..., None]
+    evaluator = aim.evaluator()
+    evaluator.update(SimpleNamespace(), parameters[:2])
+    evaluator.update(SimpleNamespace(), parameters[2:])
+    scores = evaluator.compute()
+    raw = np.maximum(SCALER.inverse(parameters[..., 0].numpy()), 0.0)
+    expected = regression_scores(TRUTH, aim.balanced(raw), np.ones(3))
+    assert scores == pytest.approx(expected)
+    assert "crps" not in scores
+    assert aim.primary == "weighted_r2" and aim.higher_is_better
+
+
+def test_a_gaussian_head_is_scored_by_crps_too(tmp_path: Path):
+    aim = objective(tmp_path, head={"distribution": "gaussian"}, score={"primary": "crps"})
+    evaluator = aim.evaluator()
+    evaluator.update(SimpleNamespace(), torch.zeros(3, 3, 2))
+    assert evaluator.compute()["crps"] > 0
+    assert not aim.higher_is_better

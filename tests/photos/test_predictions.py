@@ -1,0 +1,84 @@
+"""Members answer together as the mixture of their distributions; tables keep every number."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from quadrat.photos.predictions import Answer, Predictions, pool
+from quadrat.targets import TargetScaler
+
+FREE = np.array([-np.inf])
+
+
+def gaussian(mean: float, sd: float, transform: str = "none") -> Answer:
+    """One sample and target, normal with these moments on the scale of the transform."""
+    scaler = TargetScaler(transform, (2.0,), (3.0,))
+    parameters = np.array([[[(mean - 2.0) / 3.0, 2.0 * np.log(sd / 3.0)]]])
+    return Answer(parameters, scaler, FREE, "gaussian")
+
+
+def test_one_member_answers_as_it_is():
+    answer = gaussian(5.0, 1.5)
+    pooled, alone = pool([answer]), answer.prediction()
+    np.testing.assert_array_equal(pooled.mean, alone.mean)
+    np.testing.assert_array_equal(pooled.upper, alone.upper)
+    np.testing.assert_allclose(pooled.upper, norm(5.0, 1.5).ppf(0.95))
+
+
+def test_variance_between_members_counts_once():
+    pooled = pool([gaussian(4.0, 1.0), gaussian(8.0, 2.0)])
+    assert pooled.mean.item() == pytest.approx(6.0)
+    assert pooled.sigma is not None
+    assert pooled.sigma.item() == pytest.approx(np.sqrt((1.0 + 4.0) / 2 + 4.0))
+
+
+@pytest.mark.parametrize("transform", ["none", "sqrt", "log1p"])
+def test_intervals_are_quantiles_of_the_mixture(transform: str):
+    members = [(2.0, 0.3), (3.0, 0.2), (2.2, 0.5)]
+    pooled = pool([gaussian(m, s, transform) for m, s in members])
+    rng = np.random.default_rng(0)
+    back = {"none": lambda z: z, "sqrt": lambda z: np.maximum(z, 0) ** 2, "log1p": np.expm1}
+    drawn = np.concatenate([back[transform](rng.normal(m, s, 400_000)) for m, s in members])
+    low, high = np.quantile(drawn, [0.05, 0.95])
+    assert pooled.lower is not None and pooled.upper is not None
+    assert pooled.lower.item() == pytest.approx(low, rel=0.01)
+    assert pooled.upper.item() == pytest.approx(high, rel=0.01)
+
+
+def test_points_have_no_spread():
+    scaler = TargetScaler("sqrt", (0.0,), (1.0,))
+    answers = [Answer(np.array([[[m]]]), scaler, FREE, "point") for m in (1.0, 3.0)]
+    pooled = pool(answers)
+    assert pooled.mean.item() == 5.0
+    assert pooled.sigma is None and pooled.lower is None
+
+
+def test_nothing_below_the_floor():
+    answer = gaussian(-1.0, 1.0)._replace(floor=np.array([0.0]))
+    found = answer.prediction()
+    assert found.mean.item() == 0.0
+    assert found.lower is not None and found.lower.item() == 0.0
+    assert found.upper is not None and found.upper.item() > 0.5
+
+
+def predictions() -> Predictions:
+    values = np.array([[1.0, 2.0], [3.0, np.pi]])
+    nothing = np.full((2, 2), np.nan)
+    return Predictions(("p", "q"), ("x", "y"), values + 0.5, values, nothing, nothing, nothing)
+
+
+def test_the_long_table_has_a_row_a_sample_and_target():
+    frame = predictions().frame()
+    assert frame.columns == ["sample", "target", "raw", "balanced", "sigma", "lower", "upper"]
+    assert frame.select("sample", "target", "balanced").rows() == [
+        ("p", "x", 1.0), ("p", "y", 2.0), ("q", "x", 3.0), ("q", "y", np.pi)
+    ]  # fmt: skip
+    assert frame["sigma"].is_nan().all()
+
+
+def test_the_wide_table_has_a_column_a_target():
+    frame = predictions().frame(wide=True)
+    assert frame.columns == ["sample", "x", "y"]
+    assert frame.rows() == [("p", 1.0, 2.0), ("q", 3.0, np.pi)]

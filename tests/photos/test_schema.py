@@ -1,0 +1,176 @@
+"""The experiment file of photos: defaults, rules between keys, and paths."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quadrat.errors import ExperimentError
+from quadrat.experiment import load, parse
+from quadrat.photos.schema import PhotosExperiment
+from quadrat.recipes import recipe_summary
+
+LEAST: dict[str, Any] = {
+    "family": "photos",
+    "data": {"table": "train.csv", "targets": ["green", "dead", "total"]},
+    "split": {"by": ["site"]},
+}
+
+
+def parsed(folder: Path | None = None, **sections: dict[str, Any]) -> PhotosExperiment:
+    content = {**LEAST, **{k: {**LEAST.get(k, {}), **v} for k, v in sections.items()}}
+    experiment = parse(content, folder=folder)
+    assert isinstance(experiment, PhotosExperiment)
+    return experiment
+
+
+def test_the_least_experiment_runs_without_a_hub():
+    experiment = parsed()
+    assert experiment.encoder.name == "timm:tf_efficientnet_lite0"
+    assert experiment.encoder.weights == "bundled"
+    assert experiment.split.folds == 5
+    assert experiment.augment.metadata_dropout == 0.3
+    assert experiment.data.min_readable == 1.0
+
+
+def test_other_encoders_take_their_weights_from_the_hub():
+    assert parsed(encoder={"name": "timm:resnet18"}).encoder.weights == "hub"
+    precomputed = {"name": "precomputed:a.npy", "rows": "rows.txt"}
+    assert parsed(encoder=precomputed).encoder.weights == "none"
+
+
+def test_the_resolved_file_means_the_same(tmp_path: Path):
+    experiment = parsed(
+        tmp_path,
+        encoder={"name": "precomputed:features.npy", "rows": "rows.txt"},
+        split={"kind": "column", "by": [], "column": "part", "test": [1, "b"]},
+        loss={"weights": {"green": 2.0}},
+        data={"test": "test.csv", "image_root": "photos"},
+    )
+    again = parse(tomllib.loads(experiment.to_toml()), folder=Path("/elsewhere"))
+    assert again == experiment
+    assert again.content_hash() == experiment.content_hash()
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path):
+    encoder = {"name": "precomputed:features.npy", "rows": "rows.txt"}
+    experiment = parsed(tmp_path, encoder=encoder, data={"image_root": "photos"})
+    assert experiment.encoder.name == f"precomputed:{tmp_path / 'features.npy'}"
+    assert experiment.encoder.rows == str(tmp_path / "rows.txt")
+    assert experiment.data.image_root == tmp_path / "photos"
+    named = parsed(tmp_path, encoder={**encoder, "rows": "column:row"})
+    assert named.encoder.rows == "column:row"
+    weights = parsed(tmp_path, encoder={"weights": "w.safetensors"}).encoder.weights
+    assert weights == str(tmp_path / "w.safetensors")
+
+
+def test_a_moved_folder_is_the_same_experiment(tmp_path: Path):
+    keys: dict[str, Any] = {"test": "test.csv", "sample_submission": "s.csv", "image_root": "p"}
+    encoder = {"name": "precomputed:features.npy", "rows": "rows.txt"}
+    one, other = (
+        parsed(tmp_path / folder, data=keys, encoder=encoder).content_hash() for folder in "ab"
+    )
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    ("sections", "told"),
+    [
+        ({"split": {"by": []}}, "split.by: split.kind = 'group' needs the columns"),
+        ({"split": {"kind": "leave-group-out", "by": []}}, "split.by: "),
+        ({"split": {"kind": "random"}}, "split.by: split.kind = 'random' has no groups"),
+        ({"split": {"kind": "column", "by": []}}, "split.column: "),
+        ({"split": {"column": "fold"}}, "split.column: split.kind = 'group' has no use"),
+        ({"split": {"test": ["a"]}}, "split.test: split.kind = 'group' has no use"),
+        ({"split": {"kind": "spatial-block", "by": []}}, "split.block_km: "),
+        (
+            {"split": {"kind": "spatial-block", "by": [], "block_km": 10}},
+            "data.lat: split.kind = 'spatial-block' needs data.lat and data.lon",
+        ),
+        ({"split": {"block_km": 10}}, "split.block_km: split.kind = 'group' has no blocks"),
+        ({"split": {"kind": "leave-group-out", "repeats": 2}}, "split.repeats: "),
+        ({"split": {"kind": "leave-group-out", "stratify": "green"}}, "split.stratify: "),
+        ({"split": {"by": ["green"]}}, "split.by: 'green' is a target"),
+        ({"data": {"numeric": ["dead"]}}, "data.targets: 'dead' is metadata too"),
+        ({"data": {"numeric": ["a"], "categorical": ["a"]}}, "data.numeric: 'a' is in"),
+        ({"data": {"targets": ["a", "a"]}}, "data.targets: 'a' stands there twice"),
+        ({"data": {"targets": []}}, "data.targets: "),
+        ({"data": {"lat": "y"}}, "data.lat: latitude and longitude belong together"),
+        ({"data": {"sample": "a", "set_by": ["b"]}}, "data.set_by: "),
+        ({"data": {"min_readable": 1.5}}, "data.min_readable: "),
+        ({"score": {"weights": {"gren": 1}}}, "score.weights: 'gren' is not in data.targets. Did"),
+        ({"score": {"weights": {"green": 0}}}, "score.weights: at least one target"),
+        ({"loss": {"weights": {"x": 1}}}, "loss.weights: 'x' is not in data.targets"),
+        ({"loss": {"weights": "scores"}}, "loss.weights"),
+        ({"loss": {"kind": "nll"}}, "loss.kind: 'nll' needs head.distribution = 'gaussian'"),
+        (
+            {"loss": {"kind": "huber"}, "head": {"distribution": "gaussian"}},
+            "loss.kind: 'huber' trains no standard deviation",
+        ),
+        ({"head": {"learning_rate": 0.0}}, "head.learning_rate: "),
+        ({"head": {"kind": "density"}}, "head.kind: "),
+        ({"fusion": {"embedding": {"site": 4}}}, "fusion.embedding: 'site' is not in"),
+        ({"views": {"size": 4}}, "views.size: sides must lie between 16 and 8192"),
+        ({"encoder": {"name": "resnet18"}}, "encoder.name: must be timm:MODEL"),
+        ({"encoder": {"name": "timm:"}}, "encoder.name: "),
+        ({"encoder": {"name": "timm:resnet18", "weights": "bundled"}}, "encoder.weights: only"),
+        ({"encoder": {"rows": "rows.txt"}}, "encoder.rows: only"),
+        ({"encoder": {"name": "precomputed:a.npy"}}, "encoder.rows: say which photos"),
+        ({"augment": {"metadata_dropout": 1.0}}, "augment.metadata_dropout: "),
+        ({"data": {"numerics": []}}, "data.numerics: unknown key. Did you mean 'numeric'?"),
+    ],
+)
+def test_what_does_not_go_together_is_told_at_its_key(sections: dict[str, Any], told: str):
+    with pytest.raises(ExperimentError) as caught:
+        parsed(**sections)
+    assert any(problem.startswith(told) for problem in caught.value.problems), str(caught.value)
+
+
+def test_features_from_elsewhere_take_no_photo_keys():
+    encoder = {"name": "precomputed:a.npy", "rows": "r.txt"}
+    with pytest.raises(ExperimentError) as caught:
+        parsed(encoder={**encoder, "train": "all", "pool": "mean", "weights": "hub"})
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == [
+        "encoder.train",
+        "encoder.weights",
+        "encoder.pool",
+    ]
+    with pytest.raises(ExperimentError) as caught:
+        parsed(encoder=encoder, augment={"flips": "both"}, views={"size": 64})
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == [
+        "augment.flips",
+        "views.size",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("identities", "told"),
+    [
+        ([{"total": "sum", "parts": ["green"]}], "'sum' in 'sum = green' is not a target"),
+        ([{"total": "total", "parts": ["total"]}], "has its total among its parts"),
+        (
+            [
+                {"total": "total", "parts": ["green", "dead"]},
+                {"total": "dead", "parts": ["total", "green"]},
+            ],
+            "are defined through each other",
+        ),
+    ],
+)
+def test_impossible_balances_are_told(identities: list[dict[str, Any]], told: str):
+    with pytest.raises(ExperimentError, match=told):
+        parse({**LEAST, "balance": identities})
+
+
+@pytest.mark.parametrize("name", ["pasture-frozen", "beetle-parts"])
+def test_the_recipes_are_experiments(name: str):
+    source = Path(__file__).parents[2] / "src" / "quadrat" / "recipes" / f"{name}.toml"
+    experiment = load(source, ["data.table=other.csv"])
+    assert isinstance(experiment, PhotosExperiment)
+    assert experiment.balance
+    assert experiment.encoder.weights == "bundled"
+    assert experiment.data.table == Path.cwd() / "other.csv"
+    assert len(recipe_summary(name)) > 40
