@@ -1,0 +1,112 @@
+"""What the functions behind the verbs ask of the occurrence family."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from quadrat.engine import Backend
+from quadrat.errors import DataError, RunError
+from quadrat.occurrence.baselines import TrainingCounts
+from quadrat.occurrence.checking import check
+from quadrat.occurrence.dataset import left_out, make_samples
+from quadrat.occurrence.judging import judge
+from quadrat.occurrence.partition import make_partition
+from quadrat.occurrence.predictor import OccurrencePredictor
+from quadrat.occurrence.records import CellTable, read_cells
+from quadrat.occurrence.schema import OccurrenceExperiment, SplitSection
+from quadrat.occurrence.taxonomy import Species, Vocabulary, read_watchlist
+from quadrat.occurrence.training import train
+from quadrat.runs import Run, read_json
+from quadrat.runtime.weeks import WEEKS
+from quadrat.splits import spatial_blocks
+from quadrat.tables import read_table
+
+__all__ = ["check", "evaluate", "load", "train"]
+
+
+def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
+    """Scores a finished run.
+
+    Args:
+        run: The run.
+        table: A combined parquet, all of whose cells are judged; by default the cells that the
+            run's own experiment held out.
+
+    Returns:
+        The metrics.
+
+    Raises:
+        RunError: The run has not finished.
+        DataError: The table cannot be used.
+    """
+    experiment = run.experiment()
+    if not isinstance(experiment, OccurrenceExperiment):
+        raise RunError(f"{run.folder} is a run of the family '{experiment.family}'.")
+    backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
+    predictor = load(run.folder)
+    vocabulary, counts = _known_from(run)
+    cells = read_cells(table or experiment.data.table, environment=[])
+    _refuse_strangers(cells, vocabulary)
+    if table is None:
+        parts = make_partition(cells, experiment.split, experiment.data.sample_fraction)
+        judged, blocks = parts.judged, parts.blocks
+        protocol = parts.protocol(experiment.split)
+    else:
+        judged = np.arange(len(cells))
+        blocks = spatial_blocks(cells.lat, cells.lon, experiment.split.block_km)
+        protocol = _protocol(cells, blocks, experiment.split)
+    found = judge(
+        predictor.network,
+        make_samples(cells, judged, vocabulary),
+        vocabulary=vocabulary,
+        counts=counts,
+        blocks=blocks[judged],
+        watchlist=vocabulary.columns(read_watchlist(experiment.data.watchlist)),
+        score=experiment.score,
+        protocol=protocol | left_out(cells, judged, vocabulary),
+        backend=backend,
+        seed=experiment.seed,
+    )
+    return found.metrics.to_dict()
+
+
+def load(folder: Path) -> OccurrencePredictor:
+    """The trained model of a run folder."""
+    return OccurrencePredictor.load(folder)
+
+
+def _protocol(cells: CellTable, blocks: NDArray[np.str_], split: SplitSection) -> dict[str, Any]:
+    """How another table is judged."""
+    groups = len(np.unique(blocks))
+    return {
+        "judged": "table",
+        "table_cells": len(cells),
+        "block_km": split.block_km,
+        "groups": groups,
+        "words": f"scores on all 48 weeks of {len(cells)} cells of another table; intervals "
+        f"resample {groups} spatial blocks of {split.block_km:g} km.",
+    }
+
+
+def _refuse_strangers(cells: CellTable, vocabulary: Vocabulary) -> None:
+    if set(cells.codes).isdisjoint(vocabulary.codes):
+        raise DataError(
+            f"none of the {len(cells.codes)} species codes of {cells.path} is known to the model.",
+            [f"the table has: {', '.join(cells.codes[:5])}", f"the model: {vocabulary.codes[0]}"],
+            fix="use the codes of the model's labels.txt.",
+        )
+
+
+def _known_from(run: Run) -> tuple[Vocabulary, TrainingCounts]:
+    """The species of a run with their classes, and how often it saw them in training."""
+    species = read_table(run.path("species.parquet"))
+    names = species.select("code", "scientific_name", "common_name", "class_name")
+    by_week = species["n_train_by_week"].cast(pl.Array(pl.Int64, WEEKS)).to_numpy().T
+    cells = int(read_json(run.path("preprocessing.json"))["training_cells"])
+    vocabulary = Vocabulary(tuple(Species(*row) for row in names.rows()))
+    return vocabulary, TrainingCounts(np.ascontiguousarray(by_week), cells)

@@ -1,0 +1,152 @@
+"""Training an occurrence experiment into a run folder, from records to scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from quadrat.engine import Backend, FitSettings, fit, seed_everything
+from quadrat.errors import UsageError
+from quadrat.occurrence.baselines import TrainingCounts
+from quadrat.occurrence.batches import SampleBatches
+from quadrat.occurrence.dataset import OccurrenceData, SampleSet, left_out, prepare
+from quadrat.occurrence.judging import Judged, judge
+from quadrat.occurrence.model import NetworkSpec, save_model
+from quadrat.occurrence.network import OccurrenceNetwork
+from quadrat.occurrence.objective import SpeciesObjective
+from quadrat.occurrence.schema import OccurrenceExperiment
+from quadrat.occurrence.taxonomy import Vocabulary, read_watchlist
+from quadrat.runs import FORMAT_VERSION, History, Run, write_json
+from quadrat.runtime.weeks import WEEKS
+from quadrat.tables import write_table
+
+WEIGHTS = "folds/0/model.safetensors"
+
+
+def train(experiment: OccurrenceExperiment, run: Run, *, history: History) -> dict[str, Any]:
+    """Trains, judges and writes a run; goes on from what lies in its folder.
+
+    Args:
+        experiment: The experiment.
+        run: Where everything goes.
+        history: Receives a record an epoch.
+
+    Returns:
+        The metrics, which are also in ``metrics.json``.
+
+    Raises:
+        DataError: The records cannot be used.
+        UsageError: The primary score is not one of this family.
+        Stopped: A signal asked to stop; the state was saved.
+    """
+    data = prepare(experiment)
+    backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
+    objective = make_objective(experiment, data.vocabulary)
+    samples = training_samples(experiment, data)
+    network, spec = build_network(experiment, data)
+    fit(
+        network,
+        _batches(experiment, samples, backend, shuffle=True),
+        objective,
+        FitSettings(experiment.optimiser, experiment.average, experiment.run, experiment.seed),
+        backend=backend,
+        validation=_batches(
+            experiment, data.samples(data.partition.validation), backend, shuffle=False
+        ),
+        state=run.fold(0) / "state",
+        history=history,
+    )
+    cells = data.partition.judged
+    judged = judge(
+        network,
+        data.samples(cells),
+        vocabulary=data.vocabulary,
+        counts=TrainingCounts.of(samples),
+        blocks=data.partition.blocks[cells],
+        watchlist=objective.watchlist,
+        score=experiment.score,
+        protocol=data.partition.protocol(experiment.split)
+        | left_out(data.table, cells, data.vocabulary),
+        backend=backend,
+        seed=experiment.seed,
+    )
+    if backend.is_main:
+        _write(run, data, judged, network, spec)
+    return judged.metrics.to_dict()
+
+
+def build_network(
+    experiment: OccurrenceExperiment, data: OccurrenceData
+) -> tuple[OccurrenceNetwork, NetworkSpec]:
+    """A fresh network for some data, its output set to the prevalence of the species."""
+    seed_everything(experiment.seed)
+    environment = data.encoder.encoded(data.table.environment[:1]).shape[1]
+    spec = NetworkSpec.of(experiment.network, species=len(data.vocabulary), environment=environment)
+    network = spec.build(experiment.seed)
+    samples = len(data.partition.train) * WEEKS
+    prevalence = (data.counts + 0.5) / (samples + 1)
+    network.start_from_prevalence(torch.from_numpy(prevalence.astype(np.float32)))
+    return network, spec
+
+
+def training_samples(experiment: OccurrenceExperiment, data: OccurrenceData) -> SampleSet:
+    """The samples that are learnt: all weeks of the training cells, and perhaps the years."""
+    samples = data.samples(data.partition.train)
+    return samples.with_years() if experiment.data.yearly else samples
+
+
+def make_objective(experiment: OccurrenceExperiment, vocabulary: Vocabulary) -> SpeciesObjective:
+    """Loss and scores of an experiment.
+
+    Raises:
+        UsageError: The primary score is not computed while training.
+    """
+    watchlist = vocabulary.columns(read_watchlist(experiment.data.watchlist))
+    objective = SpeciesObjective(experiment, len(vocabulary), watchlist)
+    evaluator = objective.evaluator()
+    nowhere = torch.zeros(0, dtype=torch.int64)
+    evaluator.scoring.update(
+        torch.zeros(1, len(vocabulary)), nowhere, nowhere, density=torch.zeros(1)
+    )
+    known = evaluator.compute()
+    if objective.primary not in known:
+        raise UsageError(
+            f"score.primary = '{objective.primary}' is not computed while training. Choose from: "
+            f"{', '.join(sorted(known))}."
+        )
+    return objective
+
+
+def _batches(
+    experiment: OccurrenceExperiment, samples: SampleSet, backend: Backend, *, shuffle: bool
+) -> SampleBatches:
+    return SampleBatches(
+        samples,
+        experiment.optimiser.batch_size,
+        device=backend.device,
+        seed=experiment.seed,
+        shuffle=shuffle,
+        rank=backend.rank if shuffle else 0,
+        world=backend.world if shuffle else 1,
+    )
+
+
+def _write(
+    run: Run, data: OccurrenceData, judged: Judged, network: OccurrenceNetwork, spec: NetworkSpec
+) -> None:
+    preprocessing = {
+        "format_version": FORMAT_VERSION,
+        "species": len(data.vocabulary),
+        "species_without_a_name": list(data.unnamed),
+        "training_cells": len(data.partition.train),
+        "environment": data.encoder.to_dict(),
+    }
+    write_json(run.path("preprocessing.json"), preprocessing)
+    write_table(judged.species, run.path("species.parquet"))
+    write_table(judged.cells, run.path("cells.parquet"))
+    curve = {name: values.tolist() for name, values in vars(judged.reliability).items()}
+    write_json(run.path("reliability.json"), curve)
+    save_model(run.folder, network, spec, data.vocabulary, WEIGHTS)
+    write_json(run.path("metrics.json"), judged.metrics.to_dict())

@@ -1,0 +1,174 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from quadrat.errors import DataError, RunError, UnknownNameError, UsageError
+from quadrat.occurrence.model import NetworkSpec
+from quadrat.occurrence.predictor import OccurrencePredictor
+from quadrat.occurrence.taxonomy import Species, Vocabulary
+
+SPECIES = Vocabulary(
+    (
+        Species("barswa", "Hirundo rustica", "Barn Swallow"),
+        Species("lat", "Latius latus", "Lat"),  # a code that is a column's name too
+        Species("comcuc", "Cuculus canorus", "Common Cuckoo"),
+    )
+)
+LAT, LON, WEEK = np.array([48.2, -33.9, 90.0]), np.array([16.4, 151.2, 12.0]), np.array([1, 30, 48])
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    torch.manual_seed(0)
+    spec = NetworkSpec("spherical", 8, 8, 0.125, species=3, environment=2)
+    network = spec.build(seed=5)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    return OccurrencePredictor(network, spec, SPECIES, device="cpu")
+
+
+def test_answers_survive_saving(predictor, tmp_path):
+    predictor.save(tmp_path)
+    again = OccurrencePredictor.load(tmp_path, device="cpu")
+    expected = predictor.probabilities(LAT, LON, WEEK)
+    assert (again.probabilities(LAT, LON, WEEK) == expected).all()
+    assert again.vocabulary.codes == SPECIES.codes
+    assert expected.dtype == np.float32 and expected.shape == (3, 3)
+    assert ((expected > 0) & (expected < 1)).all() and np.ptp(expected) > 0.01
+
+
+def test_the_harmonic_encoding_is_saved_too(tmp_path):
+    spec = NetworkSpec("harmonic", 4, 6, 0.125, species=3, environment=0)
+    predictor = OccurrencePredictor(spec.build(), spec, SPECIES, device="cpu")
+    predictor.save(tmp_path)
+    again = OccurrencePredictor.load(tmp_path, device="cpu")
+    assert again.spec == spec
+    expected = predictor.probabilities(LAT, LON, WEEK)
+    assert (again.probabilities(LAT, LON, WEEK) == expected).all()
+
+
+def test_the_year_is_the_maximum_over_the_weeks(predictor):
+    weeks = [predictor.probabilities(LAT, LON, week) for week in range(1, 49)]
+    year = predictor.probabilities(LAT, LON, 0)
+    np.testing.assert_allclose(year, np.max(weeks, axis=0), rtol=1e-5)
+    mixed = predictor.probabilities(LAT, LON, [0, 30, 0])
+    np.testing.assert_allclose(mixed, [year[0], weeks[29][1], year[2]], rtol=1e-5)
+
+
+def test_many_places_are_answered_like_one(predictor):
+    rng = np.random.default_rng(0)
+    lat, lon, week = rng.uniform(-90, 90, 5000), rng.uniform(-180, 180, 5000), np.full(5000, 7)
+    together = predictor.probabilities(lat, lon, week)
+    for row in (0, 4095, 4096, 4999):
+        alone = predictor.probabilities(lat[row], lon[row], week[row])
+        np.testing.assert_allclose(together[row], alone[0], rtol=1e-4)
+
+
+def test_a_table_gets_a_column_for_each_species(predictor):
+    table = pl.DataFrame({"site": ["a", "b"], "lat": [1.0, 2.0], "lon": [3.0, 4.0], "week": [5, 0]})
+    frame = predictor.predict(table).frame()
+    assert frame.columns == ["site", "lon", "week", "barswa", "lat", "comcuc"]
+    assert frame.schema["barswa"] == pl.Float32
+    expected = predictor.probabilities([1.0, 2.0], [3.0, 4.0], [5, 0])
+    np.testing.assert_array_equal(frame.select(SPECIES.codes).to_numpy(), expected)
+
+
+def test_species_list(predictor):
+    found = predictor.species_list(48.2, 16.4, 19)
+    assert found["probability"].is_sorted(descending=True) and found.height == 3
+    same = predictor.species_list(48.2, 16.4, date="2026-05-17", top=2)
+    assert same.equals(found.head(2))
+    limit = float(found["probability"][1])
+    assert predictor.species_list(48.2, 16.4, 19, threshold=limit).height == 2
+    assert predictor.species_list(48.2, 16.4, 19, threshold=1.1).height == 0
+    row = found.row(0, named=True)
+    assert row["scientific_name"] == SPECIES.species[SPECIES.find(row["code"])].scientific
+    with pytest.raises(UsageError, match="either a week"):
+        predictor.species_list(48.2, 16.4)
+    with pytest.raises(UsageError, match="either a week"):
+        predictor.species_list(48.2, 16.4, 19, date="2026-05-17")
+
+
+def test_range_map(predictor):
+    found = predictor.range_map("Common Cuckoo", 19, step_degrees=10, bounds=(0, 40, 40, 60))
+    assert found.probability.shape == (2, 4)
+    assert found.lat.tolist() == [55, 45] and found.lon.tolist() == [5, 15, 25, 35]
+    expected = predictor.probabilities(45.0, 25.0, 19)[0, 2]
+    assert found.probability[1, 2] == pytest.approx(expected, rel=1e-5)
+    land = predictor.range_map("comcuc", 0, step_degrees=10, land_only=True).probability
+    assert np.isnan(land).mean() == pytest.approx(0.66, abs=0.1)
+    across = predictor.range_map("comcuc", 19, step_degrees=10, bounds=(170, 0, 190, 10))
+    assert across.lon.tolist() == [175, 185]
+    with pytest.raises(UnknownNameError, match="Common Cuckoo"):
+        predictor.range_map("Commn Cuckoo", 19)
+    with pytest.raises(UsageError, match="hold no points"):
+        predictor.range_map("comcuc", 19, bounds=(10, 0, 0, 10))
+
+
+@pytest.mark.parametrize(("lat", "lon", "week"), [(91, 0, 1), (0, 361, 1), (0, 0, 49), (0, 0, -1)])
+def test_places_that_cannot_be(predictor, lat, lon, week):
+    with pytest.raises(DataError, match="must lie between"):
+        predictor.probabilities(lat, lon, week)
+
+
+def test_no_places_at_all(predictor):
+    assert predictor.probabilities([], [], []).shape == (0, 3)
+
+
+def test_loading_runs_no_code_and_needs_no_data(predictor, tmp_path):
+    predictor.save(tmp_path)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".txt", ".safetensors"}
+    program = (
+        "import pickle, sys; pickle.Unpickler = pickle.load = pickle.loads = None\n"
+        "from quadrat.occurrence.predictor import OccurrencePredictor\n"
+        f"found = OccurrencePredictor.load({str(tmp_path)!r}).species_list(1, 2, 3)\n"
+        "assert found.height == 3 and 'pyarrow.parquet' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def damaged(predictor, tmp_path, change):
+    predictor.save(tmp_path)
+    path = tmp_path / "model.json"
+    description = json.loads(path.read_text())
+    change(description)
+    path.write_text(json.dumps(description))
+    return tmp_path
+
+
+def test_another_kind_of_model(predictor, tmp_path):
+    folder = damaged(predictor, tmp_path, lambda d: d.update(kind="photos-network"))
+    with pytest.raises(RunError, match="'photos-network'"):
+        OccurrencePredictor.load(folder)
+
+
+def test_a_model_that_points_outside_its_folder(predictor, tmp_path):
+    folder = damaged(predictor, tmp_path, lambda d: d.update(weights="../other.safetensors"))
+    with pytest.raises(RunError, match="points outside"):
+        OccurrencePredictor.load(folder)
+
+
+def test_weights_of_another_shape(predictor, tmp_path):
+    folder = damaged(predictor, tmp_path, lambda d: d["network"].update(scale=0.5))
+    with pytest.raises(RunError, match=r"model\.safetensors cannot be used"):
+        OccurrencePredictor.load(folder)
+
+
+def test_damaged_weights(predictor, tmp_path):
+    predictor.save(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(RunError, match=r"model\.safetensors cannot be used"):
+        OccurrencePredictor.load(tmp_path)
+
+
+def test_labels_of_another_model(predictor, tmp_path):
+    predictor.save(tmp_path)
+    Vocabulary(SPECIES.species[:2]).write(tmp_path / "labels.txt")
+    with pytest.raises(RunError, match="names 2 species"):
+        OccurrencePredictor.load(tmp_path)

@@ -1,0 +1,70 @@
+import subprocess
+import sys
+
+import pytest
+
+from quadrat.errors import ExperimentError
+from quadrat.experiment import load, parse
+from quadrat.occurrence.schema import WATCHLIST
+from quadrat.recipes import recipe_text
+
+BASE = {"family": "occurrence", "data": {"table": "cells.parquet"}}
+
+
+def test_defaults():
+    made = parse(BASE)
+    assert made.score.primary == "geoscore"
+    assert (made.optimiser.batch_size, made.optimiser.warmup_steps) == (1024, 100)
+    assert made.data.watchlist == WATCHLIST
+    assert (made.network.scale, made.network.encoding) == (0.75, "spherical")
+    assert (made.split.kind, made.split.validation, made.split.seed) == ("cell", 0.1, 42)
+
+
+def test_warm_up_by_epochs_replaces_the_default():
+    made = parse({**BASE, "optimiser": {"warmup_epochs": 0.5}})
+    assert (made.optimiser.warmup_steps, made.optimiser.warmup_epochs) == (None, 0.5)
+
+
+def test_a_watch_list_is_codes_or_a_file(tmp_path):
+    codes = parse({**BASE, "data": {"table": "t.parquet", "watchlist": ["iiwi"]}})
+    assert codes.data.watchlist == ("iiwi",)
+    file = parse({**BASE, "data": {"table": "t.parquet", "watchlist": "w.txt"}}, folder=tmp_path)
+    assert file.data.watchlist == tmp_path / "w.txt"
+
+
+def test_a_resolved_experiment_reads_back(tmp_path):
+    path = tmp_path / "experiment.toml"
+    made = parse(BASE, folder=tmp_path)
+    path.write_text(made.to_toml())
+    assert load(path).content() == made.content()
+
+
+@pytest.mark.parametrize(
+    ("section", "keys", "message"),
+    [
+        ("loss", {"kind": "asl"}, "loss.kind"),
+        ("network", {"scal": 1}, "Did you mean 'scale'"),
+        ("split", {"validation": 0.6, "test": 0.5}, "must leave cells for training"),
+        ("split", {"validation": 0.0}, "split.validation"),
+        ("score", {"weights": {"iiwi": 1.0}}, "no targets to weigh"),
+        ("data", {"table": "t", "sample_fraction": 0.0}, "data.sample_fraction"),
+    ],
+)
+def test_what_is_refused(section, keys, message):
+    with pytest.raises(ExperimentError, match=message):
+        parse({**BASE, section: keys})
+
+
+def test_the_recipe_is_an_experiment(tmp_path):
+    path = tmp_path / "species-world.toml"
+    path.write_text(recipe_text("species-world"))
+    assert load(path).name == "species-world"
+
+
+def test_the_package_alone_is_light():
+    program = (
+        "import sys, quadrat.occurrence, quadrat.occurrence.schema\n"
+        "heavy = {'torch', 'polars', 'pyarrow', 'h3'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

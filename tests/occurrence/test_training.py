@@ -1,0 +1,204 @@
+import shutil
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from quadrat.errors import DataError, Stopped, UsageError
+from quadrat.occurrence import family, training
+from quadrat.occurrence.dataset import prepare, sample_rows
+from quadrat.occurrence.predictor import OccurrencePredictor
+from quadrat.runs import Run, read_json
+
+from .tables import columns, random_lists, write
+
+FILES = {
+    "experiment.toml",
+    "history.jsonl",
+    "metrics.json",
+    "model.json",
+    "preprocessing.json",
+    "labels.txt",
+    "species.parquet",
+    "cells.parquet",
+    "reliability.json",
+    "folds",
+}
+
+
+@pytest.fixture(scope="module")
+def trained(experiment, tmp_path_factory):
+    made = experiment()
+    run = Run.create(tmp_path_factory.mktemp("runs"), made)
+    training.train(made, run, history=run.history())
+    return run
+
+
+def test_a_run_folder_holds_what_it_promises(trained):
+    assert {path.name for path in trained.folder.iterdir()} == FILES
+    assert (trained.folder / "folds" / "0" / "model.safetensors").is_file()
+    assert len(trained.history().records()) == 2
+    assert read_json(trained.path("model.json"))["kind"] == "occurrence-network"
+
+
+def test_it_learns_more_than_how_common_species_are(trained):
+    metrics = trained.metrics()
+    assert metrics["primary"] == "map" and metrics["higher_is_better"] is True
+    for baseline in ("prevalence", "seasonal"):
+        assert metrics["scores"]["map"] > metrics["baselines"][baseline]["map"] + 0.15
+        assert metrics["scores"]["brier"] < metrics["baselines"][baseline]["brier"]
+    low, high = metrics["intervals"]["map"]
+    assert low < metrics["scores"]["map"] < high
+    assert metrics["protocol"]["judged"] == "validation"
+    assert metrics["scores"]["macro_auc"] > 0.8
+
+
+def test_scores_are_those_of_the_saved_model(trained, experiment):
+    """Average precision by hand, from what the predictor answers for the held-out cells."""
+    data = prepare(experiment())
+    cells = data.partition.validation
+    truth = data.table.labels.rows(sample_rows(cells))
+    columns = [data.table.codes.index(code) for code in data.vocabulary.codes]
+    predictor = OccurrencePredictor.load(trained.folder, device="cpu")
+    found = []
+    for place, cell in enumerate(cells):
+        weeks = np.arange(1, 49)
+        answers = predictor.probabilities(data.table.lat[cell], data.table.lon[cell], weeks)
+        for week, answer in enumerate(answers):
+            row = place * 48 + week
+            seen = np.isin(columns, truth.indices[truth.indptr[row] : truth.indptr[row + 1]])
+            if seen.any():
+                order = np.argsort(-answer)
+                hits = seen[order]
+                found.append((np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits].mean())
+    assert trained.metrics()["scores"]["map"] == pytest.approx(np.mean(found), abs=1e-4)
+
+
+def test_species_and_cells_have_their_own_scores(trained, experiment):
+    data = prepare(experiment())
+    species = pl.read_parquet(trained.path("species.parquet"))
+    cells = pl.read_parquet(trained.path("cells.parquet"))
+    scores = trained.metrics()["scores"]
+    assert species["code"].to_list() == list(data.vocabulary.codes)
+    assert species["n_train"].to_list() == data.counts.tolist()
+    assert species["n_train_by_week"].list.sum().to_list() == data.counts.tolist()
+    assert species["ap"].drop_nans().mean() == pytest.approx(scores["macro_ap"])
+    assert cells["cell"].to_list() == data.table.names(data.partition.validation)
+    assert cells["n"].sum() == species["n"].sum()
+    assert (cells["richness"] > 0).all() and (cells["richness"] < species.height).all()
+    weighted = cells.filter(pl.col("weeks_with_species") > 0)
+    mean = (weighted["map"] * weighted["weeks_with_species"]).sum()
+    assert mean / weighted["weeks_with_species"].sum() == pytest.approx(scores["map"])
+
+
+def test_evaluating_again_gives_the_same_scores(trained):
+    assert family.evaluate(trained, None) == trained.metrics()
+
+
+def trained_species(run):
+    return run.path("labels.txt").read_text().splitlines()
+
+
+def test_evaluating_on_another_table(trained, planet):
+    found = family.evaluate(trained, planet.table)
+    assert found["protocol"]["judged"] == "table"
+    assert found["protocol"]["table_cells"] == 842
+    assert found["protocol"]["species_left_out"] == 40 - len(trained_species(trained))
+    assert 0 < found["protocol"]["records_left_out"] < 0.05
+    assert found["scores"]["map"] > 0.5
+
+
+def test_the_same_run_gives_the_same_bytes(trained, experiment, tmp_path):
+    made = experiment()
+    run = Run.create(tmp_path, made)
+    training.train(made, run, history=run.history())
+    for name in ("metrics.json", "labels.txt", "preprocessing.json", "folds/0/model.safetensors"):
+        assert run.path(name).read_bytes() == trained.path(name).read_bytes(), name
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(
+    trained, experiment, tmp_path, monkeypatch
+):
+    from quadrat.engine import training as loop
+
+    made = experiment()
+    run = Run.create(tmp_path, made)
+    steps = iter(range(1000))
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "stop_requested", lambda: next(steps) == 20)
+        with pytest.raises(Stopped):
+            training.train(made, run, history=run.history())
+    assert not run.path("metrics.json").exists()
+    training.train(made, run, history=run.history())
+    for name in ("metrics.json", "folds/0/model.safetensors"):
+        assert run.path(name).read_bytes() == trained.path(name).read_bytes(), name
+
+
+def test_test_cells_are_judged(experiment, tmp_path):
+    made = experiment(
+        split={"kind": "spatial-block", "test": 0.2, "block_km": 2000.0},
+        data={"yearly": True, "environment": []},
+        optimiser={"epochs": 1},
+        score={"baselines": False, "bootstrap": 0},
+    )
+    run = Run.create(tmp_path, made)
+    metrics = training.train(made, run, history=run.history())
+    assert metrics["protocol"]["judged"] == "test"
+    assert metrics["protocol"]["test_cells"] == pl.read_parquet(run.path("cells.parquet")).height
+    assert metrics["baselines"] == {} and metrics["intervals"] == {}
+    weights = OccurrencePredictor.load(run.folder, device="cpu").network
+    assert weights.environment is None
+
+
+def test_the_reliability_curve_counts_every_pair(trained):
+    curve = read_json(trained.path("reliability.json"))
+    species = len(trained_species(trained))
+    assert sum(curve["count"]) == trained.metrics()["protocol"]["validation_cells"] * 48 * species
+    assert len(curve["edges"]) == len(curve["count"]) + 1 == len(curve["frequency"]) + 1
+
+
+def test_a_table_of_strangers(trained, tmp_path):
+    table = write(tmp_path / "cells.parquet", columns(random_lists(20, ["stranger"])))
+    with pytest.raises(DataError, match="none of the 1 species codes"):
+        family.evaluate(trained, table)
+
+
+def test_metrics_hold_no_path_and_no_time(trained):
+    text = trained.path("metrics.json").read_text()
+    assert str(trained.folder.parent) not in text
+    assert "seconds" not in text
+
+
+def test_predictions_need_neither_data_nor_taxonomy(trained, tmp_path):
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for name in ("model.json", "labels.txt", "folds/0/model.safetensors"):
+        (moved / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(trained.path(name), moved / name)
+    found = family.load(moved).species_list(10.0, 20.0, 12)
+    assert found.height == found["scientific_name"].n_unique()
+
+
+def test_a_primary_score_that_is_not_computed(experiment, tmp_path):
+    made = experiment(score={"primary": "macro_auc"})
+    run = Run.create(tmp_path, made)
+    with pytest.raises(UsageError, match=r"'macro_auc' is not computed while training.*map"):
+        training.train(made, run, history=run.history())
+
+
+def test_species_that_are_all_too_rare(experiment, tmp_path):
+    made = experiment(labels={"min_observations": 10**6})
+    with pytest.raises(DataError, match="no species has 1000000 training samples"):
+        training.train(made, Run.create(tmp_path, made), history=Run(tmp_path).history())
+
+
+def test_the_network_starts_from_prevalence(experiment):
+    data = prepare(experiment())
+    network, _ = training.build_network(experiment(), data)
+    samples = len(data.partition.train) * 48
+    shares = network.species.bias.sigmoid().detach().numpy()
+    np.testing.assert_allclose(shares, (data.counts + 0.5) / (samples + 1), rtol=1e-4)
+    again, _ = training.build_network(experiment(), data)
+    for one, other in zip(network.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, other)
