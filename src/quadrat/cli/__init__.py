@@ -1,0 +1,65 @@
+"""The command line: a command parses, calls one function of the workflow, and prints.
+
+Results go to stdout, progress and messages to stderr. Nothing heavy is imported before a command
+runs, so that every ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+import typer
+
+from quadrat.cli import answering, starting, training
+from quadrat.errors import QuadratError
+
+app = typer.Typer(
+    name="quadrat",
+    help="Ecological quantities from field photos and species records.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+starting.register(app)
+training.register(app)
+answering.register(app)
+
+
+def main() -> None:
+    """Runs the command line; its exit codes: 0 good, 1 failed, 2 wrong use, 130 interrupted."""
+    warnings.showwarning = _show_warning
+    try:
+        code = app(standalone_mode=False)
+    except QuadratError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of stdout has gone (as `| head` does); Python would complain at exit.
+        sys.stderr.close()
+        sys.exit(1)
+    except Exception as error:
+        _click_error(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _click_error(error: Exception) -> None:
+    """Shows errors of parsing in click's own words; anything else keeps its traceback."""
+    show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
+    if callable(show) and isinstance(code, int):
+        show()
+        sys.exit(code)
+    if type(error).__name__ == "Abort":
+        sys.exit(130)
+    raise error
+
+
+def _show_warning(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
+    """Warnings of ours in one line; those of libraries are for their developers."""
+    if category.__module__.startswith("quadrat"):
+        typer.echo(f"warning: {message}", err=True)

@@ -1,0 +1,167 @@
+"""What lies in a run folder, read once for the report and the card."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quadrat.errors import RunError
+from quadrat.runs import Run, read_json
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The files of a finished run.
+
+    Args:
+        folder: The run folder.
+        metrics: ``metrics.json``.
+        experiment: ``experiment.toml`` as sections and keys, empty where there is none.
+        experiment_text: The same as it is written.
+        provenance: ``provenance.json``, empty where there is none.
+        model: ``model.json``, empty where there is none.
+        check: ``check.json``, the findings of the data check, empty where there is none.
+        history: Records of ``history.jsonl``.
+    """
+
+    folder: Path
+    metrics: Mapping[str, Any]
+    experiment: Mapping[str, Any] = field(default_factory=dict)
+    experiment_text: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    model: Mapping[str, Any] = field(default_factory=dict)
+    check: Mapping[str, Any] = field(default_factory=dict)
+    history: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What the experiment is called."""
+        return str(self.experiment.get("name") or self.folder.name)
+
+    @property
+    def family(self) -> str:
+        """``photos`` or ``occurrence``, also for an ensemble of such runs.
+
+        Raises:
+            RunError: No file of the run says which.
+        """
+        named = (self.experiment.get("family"), str(self.model.get("kind", "")).split("-")[0])
+        for name in named:
+            if name in ("photos", "occurrence"):
+                return str(name)
+        if self.file("oof.parquet"):
+            return "photos"
+        if self.file("species.parquet"):
+            return "occurrence"
+        raise RunError(
+            f"{self.folder} does not say what kind of run it is: neither experiment.toml nor "
+            "model.json names the family photos or occurrence. Give a folder that `quadrat train` "
+            "made."
+        )
+
+    @property
+    def protocol(self) -> Mapping[str, Any]:
+        """How the split was made: the metrics' own words over the experiment's section."""
+        split: Mapping[str, Any] = self.experiment.get("split", {})
+        return {**split, **(self.metrics.get("protocol") or {})}
+
+    def fold_name(self, fold: object) -> str:
+        """What a fold is called: as its training called it, or counted from one.
+
+        Args:
+            fold: Its number, counted from zero as in the files.
+        """
+        path = self.file(f"folds/{fold}/fold.json")
+        named = read_json(path).get("name") if path else None
+        if named:
+            return str(named)
+        return f"fold {int(str(fold)) + 1}" if str(fold).isdigit() else str(fold)
+
+    def file(self, name: str) -> Path | None:
+        """A file of the run, or None where it is missing."""
+        path = self.folder / name
+        return path if path.is_file() else None
+
+    def table(self, name: str) -> pl.DataFrame | None:
+        """A parquet table of the run, or None where it is missing.
+
+        Raises:
+            DataError: The file is there and cannot be read.
+        """
+        from quadrat.tables import read_table
+
+        path = self.file(name)
+        return read_table(path) if path else None
+
+    def json(self, name: str) -> Any:
+        """A JSON file of the run, or None where it is missing.
+
+        Raises:
+            RunError: The file is there and is damaged.
+        """
+        path = self.file(name)
+        return read_json(path) if path else None
+
+
+def read_run(folder: Path) -> Contents:
+    """Reads a finished run folder.
+
+    Args:
+        folder: The run folder.
+
+    Raises:
+        RunError: There is no such folder, it has no metrics, or a file of it is damaged.
+    """
+    if not folder.is_dir():
+        raise RunError(
+            f"{folder} does not exist. Give the folder that `quadrat train` printed on its last "
+            "line."
+        )
+    if not (folder / "metrics.json").is_file():
+        state = Run(folder).status().get("state")
+        raise RunError(
+            f"{folder} has no metrics.json, so there is nothing to report (the run is {state}). "
+            "Finish it with `quadrat train … --resume`, then ask for the report again."
+        )
+    metrics = _mapping(folder / "metrics.json")
+    if not metrics.get("scores"):
+        raise RunError(
+            f"{folder / 'metrics.json'} holds no scores. Write it again with `quadrat evaluate`."
+        )
+    text = _text(folder / "experiment.toml")
+    return Contents(
+        folder=folder,
+        metrics=metrics,
+        experiment=_parsed(text, folder / "experiment.toml"),
+        experiment_text=text,
+        provenance=_mapping(folder / "provenance.json"),
+        model=_mapping(folder / "model.json"),
+        check=_mapping(folder / "check.json"),
+        history=tuple(Run(folder).history().records()),
+    )
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise RunError(f"{path} is not a JSON object. Resume or repeat the run.")
+    return content
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def _parsed(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RunError(f"{path} is damaged ({error}). Restore it from the experiment.") from error

@@ -1,0 +1,42 @@
+"""The functions behind the verbs: Python, the command line and the web page call the same ones.
+
+They are imported when they are first used, because most verbs need only one of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+_EXPORTS = {
+    "check": "quadrat.workflow.checking",
+    "demo": "quadrat.workflow.demonstration",
+    "evaluate": "quadrat.workflow.evaluation",
+    "load_experiment": "quadrat.workflow.experiments",
+    "map_range": "quadrat.workflow.places",
+    "predict": "quadrat.workflow.prediction",
+    "report": "quadrat.workflow.evaluation",
+    "species_list": "quadrat.workflow.places",
+    "submit": "quadrat.workflow.prediction",
+    "train": "quadrat.workflow.training",
+}
+
+__all__ = sorted(_EXPORTS)
+
+if TYPE_CHECKING:
+    from quadrat.workflow.checking import check as check
+    from quadrat.workflow.demonstration import demo as demo
+    from quadrat.workflow.evaluation import evaluate as evaluate
+    from quadrat.workflow.evaluation import report as report
+    from quadrat.workflow.experiments import load_experiment as load_experiment
+    from quadrat.workflow.places import map_range as map_range
+    from quadrat.workflow.places import species_list as species_list
+    from quadrat.workflow.prediction import predict as predict
+    from quadrat.workflow.prediction import submit as submit
+    from quadrat.workflow.training import train as train
+
+
+def __getattr__(name: str) -> Any:
+    if name in _EXPORTS:
+        return getattr(importlib.import_module(_EXPORTS[name]), name)
+    raise AttributeError(f"module 'quadrat.workflow' has no attribute '{name}'")

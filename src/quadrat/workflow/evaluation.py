@@ -1,0 +1,53 @@
+"""Scores and reports of runs that exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from quadrat.errors import UsageError
+from quadrat.predictors import family_of, load_run
+from quadrat.runs import write_json
+
+
+def evaluate(
+    run: Path | str, *, data: Path | str | None = None, name: str | None = None
+) -> dict[str, Any]:
+    """Scores a run with baselines and intervals.
+
+    Args:
+        run: The run folder.
+        data: A table with known targets; by default the run's own held-out data.
+        name: The evaluation's name; by default that of the table.
+
+    Returns:
+        The metrics, which are also written to ``evaluations/<name>/metrics.json``. The run's own
+        ``metrics.json`` is never changed.
+
+    Raises:
+        RunError: The run has not finished.
+        DataError: The table cannot be used.
+    """
+    opened = load_run(run)
+    table = Path(data) if data is not None else None
+    name = name or (table.name.split(".")[0] if table else "held-out")
+    if not re.fullmatch(r"[\w.-]+", name) or name.startswith("."):
+        raise UsageError(f"the evaluation's name {name!r} must be a plain folder name.")
+    metrics = family_of(opened.experiment()).evaluate(opened, table)
+    write_json(opened.path("evaluations") / name / "metrics.json", metrics)
+    return metrics
+
+
+def report(run: Path | str) -> Path:
+    """Writes figures, ``report.html`` and ``card.md`` of a run again.
+
+    Returns:
+        The report.
+
+    Raises:
+        RunError: The run has not finished.
+    """
+    from quadrat.report import write_report
+
+    return write_report(load_run(run))

@@ -1,0 +1,77 @@
+"""Answers for new tables, and submission files made from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quadrat.errors import RunError
+from quadrat.predictors import load_run
+from quadrat.tables import write_table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def predict(run: Path | str, *, data: Path | str, out: Path | str | None = None) -> pl.DataFrame:
+    """Answers for the rows of a table.
+
+    Args:
+        run: The run folder.
+        data: Photos: a table as in training, without targets and with or without metadata.
+            Occurrence: columns lat, lon, and week or date.
+        out: Where to write the answers, ``.parquet`` or ``.csv``.
+
+    Raises:
+        RunError: The run has not finished.
+        DataError: The table cannot be used.
+    """
+    frame = load_run(run).predict(Path(data))
+    if out is not None:
+        write_table(frame, out)
+    return frame
+
+
+def submit(
+    source: Path | str,
+    *,
+    test: Path | str,
+    like: Path | str | None = None,
+    out: Path | str | None = None,
+) -> Path:
+    """Makes a submission file and checks it: every id once, none invented, all numbers finite.
+
+    Args:
+        source: A run of the photos family, or a table of predictions that it wrote.
+        test: The table whose rows ask for predictions.
+        like: A sample submission, whose columns, ids and order the file must have.
+        out: The file; by default ``submission.csv`` in the run folder, or beside the table.
+
+    Returns:
+        The submission file.
+
+    Raises:
+        RunError: The run is of another family or has not finished.
+        DataError: Ids are missing, doubled or unknown, or a prediction is not finite.
+    """
+    source, test = Path(source), Path(test)
+    sample = Path(like) if like is not None else None
+    if source.is_dir():
+        run = load_run(source)
+        if run.experiment().family != "photos":
+            raise RunError(
+                f"{source} is a run of the family {run.experiment().family}; submissions are made "
+                "from runs of the photos family. Use `quadrat predict` for places."
+            )
+        from quadrat.photos.submission import submission_from_predictor
+
+        frame = submission_from_predictor(run.predictor, test, sample)
+        folder = run.folder
+    else:
+        from quadrat.photos.submission import submission_from_table
+
+        frame = submission_from_table(source, test, sample)
+        folder = source.parent
+    path = Path(out) if out is not None else folder / "submission.csv"
+    write_table(frame, path)
+    return path

@@ -1,0 +1,130 @@
+"""Every verb on occurrence through the real command line, with the files it must leave."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from quadrat.worlds.planet import PlanetWorld
+from tests.conftest import Outcome
+
+RUN_FILES = [
+    "experiment.toml", "provenance.json", "status.json", "history.jsonl", "metrics.json",
+    "preprocessing.json", "model.json", "labels.txt", "species.parquet", "cells.parquet",
+    "report.html", "card.md", "folds/0/model.safetensors",
+]  # fmt: skip
+
+
+def settings(world: PlanetWorld) -> list[str]:
+    return [
+        "--set", f"data.table={world.table}",
+        "--set", f"data.taxonomy={world.taxonomy}",
+        "--set", "optimiser.epochs=2",
+        "--set", "network.scale=0.25",
+        "--set", "score.bootstrap=50",
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(planet: PlanetWorld, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One run for the verbs that ask one."""
+    from quadrat import workflow
+
+    overrides = [value for value in settings(planet) if value != "--set"]
+    out = tmp_path_factory.mktemp("runs")
+    return workflow.train("species-world", out=out, overrides=overrides).folder
+
+
+def test_train_leaves_the_files_of_a_run(
+    quadrat: Callable[..., Outcome], planet: PlanetWorld, tmp_path: Path
+):
+    done = quadrat("train", "species-world", "--out", tmp_path, *settings(planet))
+    assert done.code == 0, done.err
+    run = Path(done.last_line)
+    for name in RUN_FILES:
+        assert (run / name).is_file(), name
+    assert any((run / "figures").iterdir())
+
+
+def test_scores_are_those_that_are_promised(trained: Path):
+    metrics = json.loads((trained / "metrics.json").read_text())
+    at = [f"{name}_{p}" for name in ("f1", "precision", "recall") for p in (5, 10, 25)]
+    lists = [f"{name}_{p}" for name in ("list_ratio", "mean_list_length") for p in (5, 10, 25)]
+    names = {"map", "top10_recall", "top30_recall", "geoscore", *at, *lists}
+    assert set(metrics["scores"]) >= names
+    assert metrics["scores"]["map"] > max(b["map"] for b in metrics["baselines"].values()) * 0.5
+    assert metrics["protocol"]
+
+
+def test_species_of_a_place(quadrat: Callable[..., Outcome], trained: Path):
+    done = quadrat("species", trained, "--lat", 10, "--lon", 20, "--week", 20, "--top", 5, "--json")
+    assert done.code == 0, done.err
+    rows = json.loads(done.out)
+    assert len(rows) == 5
+    chances = [row["probability"] for row in rows]
+    assert chances == sorted(chances, reverse=True)
+    table = quadrat("species", trained, "--lat", 10, "--lon", 20, "--date", "2026-05-25")
+    assert table.code == 0
+    assert rows[0]["common_name"] in table.out, "25 May is in week 20"
+
+
+def test_the_year_is_the_maximum_over_weeks(quadrat: Callable[..., Outcome], trained: Path):
+    from quadrat.predictors import load_run
+
+    predictor = load_run(trained).predictor
+    year = predictor.probabilities([10.0], [20.0], [0])[0]
+    weeks = predictor.probabilities([10.0] * 48, [20.0] * 48, list(range(1, 49)))
+    assert (abs(year - weeks.max(axis=0)) < 1e-6).all()
+
+
+def test_predict_places(quadrat: Callable[..., Outcome], trained: Path, tmp_path: Path):
+    places = tmp_path / "places.csv"
+    places.write_text("site,lat,lon,week\na,10,20,20\nb,-40.5,170,1\n")
+    out = tmp_path / "answers.parquet"
+    done = quadrat("predict", trained, "--data", places, "--out", out)
+    assert done.code == 0, done.err
+    answers = pl.read_parquet(out)
+    codes = [line.split("\t")[0] for line in (trained / "labels.txt").read_text().splitlines()]
+    assert answers.columns[:4] == ["site", "lat", "lon", "week"]
+    assert answers.columns[4:] == codes
+    assert set(answers.dtypes[4:]) == {pl.Float32}
+
+
+def test_map(quadrat: Callable[..., Outcome], trained: Path, tmp_path: Path):
+    code = (trained / "labels.txt").read_text().split("\t")[0]
+    done = quadrat("map", trained, "--species", code, "--week", 20, "--out", tmp_path / "m.png")
+    assert done.code == 0, done.err
+    assert (tmp_path / "m.png").read_bytes().startswith(b"\x89PNG")
+    unknown = quadrat("map", trained, "--species", code + "x")
+    assert unknown.code == 2
+    assert f"Did you mean '{code}'" in unknown.err
+
+
+def test_verbs_of_the_other_family_say_so(
+    quadrat: Callable[..., Outcome], trained: Path, planet: PlanetWorld
+):
+    done = quadrat("submit", trained, "--test", planet.taxonomy)
+    assert done.code == 1
+    assert "family occurrence" in done.err
+
+
+def test_evaluate_and_check(quadrat: Callable[..., Outcome], trained: Path, planet: PlanetWorld):
+    done = quadrat("evaluate", trained, "--data", planet.table, "--name", "again", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["scores"]["map"] > 0
+    assert (trained / "evaluations" / "again" / "metrics.json").is_file()
+    checked = quadrat("check", "species-world", *settings(planet))
+    assert checked.code == 0, checked.err
+
+
+def test_the_same_run_gives_the_same_bytes(
+    quadrat: Callable[..., Outcome], trained: Path, tmp_path: Path
+):
+    done = quadrat("train", trained, "--out", tmp_path, "--quiet")
+    assert done.code == 0, done.err
+    repeated = Path(done.last_line)
+    assert (repeated / "metrics.json").read_bytes() == (trained / "metrics.json").read_bytes()

@@ -1,0 +1,183 @@
+"""Every verb on photos through the real command line, with the files it must leave."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from quadrat.worlds.pasture import PastureWorld
+from tests.conftest import Outcome
+
+SMALL = [
+    "--set", "views.size=64", "--set", "optimiser.epochs=3", "--set", "split.folds=3",
+    "--set", "score.bootstrap=50",
+]  # fmt: skip
+RUN_FILES = [
+    "experiment.toml", "provenance.json", "status.json", "history.jsonl", "metrics.json",
+    "preprocessing.json", "model.json", "oof.parquet", "predictions.parquet", "submission.csv",
+    "report.html", "card.md", "folds/0/model.safetensors", "folds/2/model.safetensors",
+]  # fmt: skip
+
+
+def settings(world: PastureWorld) -> list[str]:
+    return [
+        *SMALL,
+        "--set", f"data.table={world.train}",
+        "--set", f"data.test={world.test}",
+        "--set", f"data.sample_submission={world.sample_submission}",
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(pasture: PastureWorld, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One run for the verbs that ask one."""
+    from quadrat import workflow
+
+    overrides = [value for value in settings(pasture) if value != "--set"]
+    out = tmp_path_factory.mktemp("runs")
+    return workflow.train("pasture-frozen", out=out, overrides=overrides).folder
+
+
+def test_train_leaves_the_files_of_a_run(
+    quadrat: Callable[..., Outcome], pasture: PastureWorld, tmp_path: Path
+):
+    done = quadrat("train", "pasture-frozen", "--out", tmp_path, *settings(pasture))
+    assert done.code == 0, done.err
+    run = Path(done.last_line)
+    assert run.parent == tmp_path
+    for name in RUN_FILES:
+        assert (run / name).is_file(), name
+    assert any((run / "figures").iterdir())
+    assert "fold 2" in done.err, "progress goes to stderr"
+    assert json.loads((run / "status.json").read_text())["state"] == "finished"
+    assert "weighted_r2" in done.out
+
+
+def test_metrics_have_the_keys_that_are_promised(trained: Path):
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert metrics["primary"] == "weighted_r2"
+    assert metrics["higher_is_better"] is True
+    for key in ("scores", "raw", "baselines", "fold_mean", "fold_sd"):
+        assert metrics[key], key
+    assert set(metrics["baselines"]) >= {"mean", "metadata"}
+    assert len(metrics["folds"]) == 3
+    low, high = metrics["intervals"]["weighted_r2"]
+    assert low < metrics["scores"]["weighted_r2"] < high
+    names = ["weighted_r2", "mean_weighted_r2", "r2", "rmse", "mae"]
+    assert set(metrics["scores"]) >= {*names, *(f"{name}_log1p" for name in names)}
+    assert set(metrics["per_target"]) >= {"Dry_Green_g", "Dry_Total_g"}
+    text = json.dumps(metrics)
+    assert str(trained.parent) not in text, "no path in metrics.json"
+
+
+def test_out_of_fold_predictions_obey_the_identities(trained: Path):
+    oof = pl.read_parquet(trained / "oof.parquet")
+    assert oof.columns == [
+        "sample", "fold", "target", "truth", "raw", "balanced", "sigma", "lower", "upper"
+    ]  # fmt: skip
+    wide = oof.pivot(on="target", index="sample", values="balanced")
+    assert wide.height == 36
+    gdm = wide["GDM_g"] - wide["Dry_Green_g"] - wide["Dry_Clover_g"]
+    total = wide["Dry_Total_g"] - wide["GDM_g"] - wide["Dry_Dead_g"]
+    assert float(gdm.abs().max()) < 1e-6
+    assert float(total.abs().max()) < 1e-6
+    assert float(oof["balanced"].min()) >= 0
+
+
+def test_no_group_crosses_a_fold(trained: Path, pasture: PastureWorld):
+    groups = pl.read_csv(pasture.train).with_columns(
+        pl.col("image_path").str.extract(r"(ID\d+)").alias("id")
+    )
+    oof = pl.read_parquet(trained / "oof.parquet").with_columns(
+        pl.col("sample").str.extract(r"(ID\d+)").alias("id")
+    )
+    joined = oof.join(groups.unique("id"), on="id")
+    per_group = joined.group_by("State", "Sampling_Date").agg(pl.col("fold").n_unique())
+    assert per_group["fold"].to_list() == [1] * per_group.height
+
+
+def test_predict_without_metadata(
+    quadrat: Callable[..., Outcome], trained: Path, pasture: PastureWorld, tmp_path: Path
+):
+    out = tmp_path / "answers.csv"
+    done = quadrat("predict", trained, "--data", pasture.test, "--out", out)
+    assert done.code == 0, done.err
+    assert done.last_line == str(out)
+    answers = pl.read_csv(out)
+    assert answers.height == 4 * 5
+    values = answers.select(pl.col(pl.Float64)).to_numpy()
+    assert np.isfinite(values[~np.isnan(values)]).all()
+
+
+def test_submission_is_checked(
+    quadrat: Callable[..., Outcome], trained: Path, pasture: PastureWorld, tmp_path: Path
+):
+    out = tmp_path / "submission.csv"
+    arguments = ["--test", pasture.test, "--like", pasture.sample_submission, "--out", out]
+    done = quadrat("submit", trained, *arguments)
+    assert done.code == 0, done.err
+    submission, sample = pl.read_csv(out), pl.read_csv(pasture.sample_submission)
+    assert submission.columns == ["sample_id", "target"]
+    assert submission["sample_id"].to_list() == sample["sample_id"].to_list()
+    again = quadrat("submit", trained / "predictions.parquet", *arguments)
+    assert again.code == 0, again.err
+    assert pl.read_csv(out).equals(submission)
+
+
+def test_evaluate_never_writes_over_the_metrics(
+    quadrat: Callable[..., Outcome], trained: Path, pasture: PastureWorld
+):
+    before = (trained / "metrics.json").read_bytes()
+    done = quadrat("evaluate", trained, "--data", pasture.truth, "--json")
+    assert done.code == 0, done.err
+    metrics = json.loads(done.out)
+    assert set(metrics["baselines"]) >= {"mean"}
+    assert (trained / "evaluations" / "truth" / "metrics.json").is_file()
+    assert (trained / "metrics.json").read_bytes() == before
+
+
+def test_check_says_what_it_found(quadrat: Callable[..., Outcome], pasture: PastureWorld):
+    done = quadrat("check", "pasture-frozen", *settings(pasture))
+    assert done.code == 0, done.err
+    assert "36" in done.out
+    assert "ready to train" in done.out
+
+
+def test_report_and_runs(quadrat: Callable[..., Outcome], trained: Path):
+    done = quadrat("report", trained)
+    assert done.code == 0, done.err
+    assert Path(done.last_line) == trained / "report.html"
+    listed = quadrat("runs", trained.parent, "--json")
+    assert [row["state"] for row in json.loads(listed.out)] == ["finished"]
+
+
+def test_a_run_repeats_from_its_folder_alone(
+    quadrat: Callable[..., Outcome], trained: Path, tmp_path: Path
+):
+    done = quadrat("train", trained, "--out", tmp_path, "--quiet")
+    assert done.code == 0, done.err
+    repeated = Path(done.last_line)
+    assert (repeated / "metrics.json").read_bytes() == (trained / "metrics.json").read_bytes()
+    assert "epoch" not in done.err
+
+
+def test_a_finished_run_goes_on_with_more_epochs(
+    quadrat: Callable[..., Outcome], pasture: PastureWorld, tmp_path: Path
+):
+    arguments = ["train", "pasture-frozen", "--out", tmp_path, *settings(pasture)]
+    first = Path(quadrat(*arguments).last_line)
+    more = quadrat(*arguments, "--resume", "auto", "--set", "optimiser.epochs=5")
+    assert more.code == 0, more.err
+    assert Path(more.last_line) == first
+    lines = (first / "history.jsonl").read_text().splitlines()
+    epochs = [json.loads(line)["epoch"] for line in lines if json.loads(line)["fold"] == 0]
+    assert max(epochs) <= 5
+    assert epochs == sorted(set(epochs))
+    other = quadrat(*arguments, "--resume", first, "--set", "seed=7")
+    assert other.code == 1
+    assert "seed: 42 then, 7 now" in other.err
