@@ -16,7 +16,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from quadrat.experiment import Experiment, parse
-from quadrat.occurrence.dataset import prepare
+from quadrat.occurrence.samples.dataset import prepare
 from quadrat.occurrence.schema import OccurrenceExperiment
 from quadrat.occurrence.training import train
 from quadrat.recipes import recipe_text

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from quadrat.errors import DataError, RunError, UnknownNameError, UsageError
-from quadrat.occurrence.model import NetworkSpec
+from quadrat.occurrence.network.model import NetworkSpec
 from quadrat.occurrence.predictor import OccurrencePredictor
-from quadrat.occurrence.taxonomy import Species, Vocabulary
+from quadrat.occurrence.records.taxonomy import Species, Vocabulary
 
 SPECIES = Vocabulary(
     (

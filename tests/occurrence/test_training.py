@@ -7,8 +7,8 @@ import torch
 
 from quadrat.errors import DataError, Stopped, UsageError
 from quadrat.occurrence import family, training
-from quadrat.occurrence.dataset import prepare, sample_rows
 from quadrat.occurrence.predictor import OccurrencePredictor
+from quadrat.occurrence.samples.dataset import prepare, sample_rows
 from quadrat.runs import Run, read_json
 
 from .tables import columns, random_lists, write

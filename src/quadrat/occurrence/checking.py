@@ -11,12 +11,12 @@ import torch
 from quadrat.engine import Backend
 from quadrat.errors import QuadratError
 from quadrat.experiment import CheckReport
-from quadrat.occurrence.batches import SampleBatches
-from quadrat.occurrence.dataset import OccurrenceData, prepare
-from quadrat.occurrence.network import OccurrenceNetwork
+from quadrat.occurrence.network.species_network import OccurrenceNetwork
 from quadrat.occurrence.objective import SpeciesObjective
+from quadrat.occurrence.records.taxonomy import read_watchlist
+from quadrat.occurrence.samples.batches import SampleBatches
+from quadrat.occurrence.samples.dataset import OccurrenceData, prepare
 from quadrat.occurrence.schema import WATCHLIST, OccurrenceExperiment
-from quadrat.occurrence.taxonomy import read_watchlist
 from quadrat.occurrence.training import build_network, make_objective, training_samples
 
 _TIMED_STEPS = 4

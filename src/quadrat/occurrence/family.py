@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from quadrat.engine import Backend
 from quadrat.errors import DataError, RunError
-from quadrat.occurrence.baselines import TrainingCounts
 from quadrat.occurrence.checking import check
-from quadrat.occurrence.dataset import left_out, make_samples
-from quadrat.occurrence.judging import judge
-from quadrat.occurrence.partition import make_partition
+from quadrat.occurrence.judging.baselines import TrainingCounts
+from quadrat.occurrence.judging.final_scores import judge
 from quadrat.occurrence.predictor import OccurrencePredictor
-from quadrat.occurrence.records import CellTable, read_cells
+from quadrat.occurrence.records.cells import CellTable, read_cells
+from quadrat.occurrence.records.taxonomy import Species, Vocabulary, read_watchlist
+from quadrat.occurrence.samples.dataset import left_out, make_samples
+from quadrat.occurrence.samples.partition import make_partition
 from quadrat.occurrence.schema import OccurrenceExperiment, SplitSection
-from quadrat.occurrence.taxonomy import Species, Vocabulary, read_watchlist
 from quadrat.occurrence.training import train
 from quadrat.runs import Run, read_json
 from quadrat.runtime.weeks import WEEKS

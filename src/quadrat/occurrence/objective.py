@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from torch import nn
 
 from quadrat.engine import Losses
-from quadrat.occurrence.batches import CellBatch
-from quadrat.occurrence.losses import LOSSES, environment_loss
-from quadrat.occurrence.network import Prediction
+from quadrat.occurrence.losses.species import LOSSES, environment_loss
+from quadrat.occurrence.network.species_network import Prediction
+from quadrat.occurrence.samples.batches import CellBatch
 from quadrat.occurrence.schema import OccurrenceExperiment
 from quadrat.scoring import OccurrenceEvaluator, primary_direction
 

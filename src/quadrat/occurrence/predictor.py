@@ -14,10 +14,10 @@ from torch import Tensor
 
 from quadrat.errors import UsageError
 from quadrat.geo import is_land
-from quadrat.occurrence.model import NetworkSpec, load_model, pick_device, save_model
-from quadrat.occurrence.network import OccurrenceNetwork
-from quadrat.occurrence.places import check_places, read_places
-from quadrat.occurrence.taxonomy import Species, Vocabulary
+from quadrat.occurrence.network.model import NetworkSpec, load_model, pick_device, save_model
+from quadrat.occurrence.network.species_network import OccurrenceNetwork
+from quadrat.occurrence.records.places import check_places, read_places
+from quadrat.occurrence.records.taxonomy import Species, Vocabulary
 from quadrat.runtime.weeks import WEEKS, WHOLE_YEAR, week_of_date
 
 _CHUNK = 4096

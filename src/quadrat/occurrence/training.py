@@ -9,15 +9,15 @@ import torch
 
 from quadrat.engine import Backend, FitSettings, fit, seed_everything
 from quadrat.errors import UsageError
-from quadrat.occurrence.baselines import TrainingCounts
-from quadrat.occurrence.batches import SampleBatches
-from quadrat.occurrence.dataset import OccurrenceData, SampleSet, left_out, prepare
-from quadrat.occurrence.judging import Judged, judge
-from quadrat.occurrence.model import NetworkSpec, save_model
-from quadrat.occurrence.network import OccurrenceNetwork
+from quadrat.occurrence.judging.baselines import TrainingCounts
+from quadrat.occurrence.judging.final_scores import Judged, judge
+from quadrat.occurrence.network.model import NetworkSpec, save_model
+from quadrat.occurrence.network.species_network import OccurrenceNetwork
 from quadrat.occurrence.objective import SpeciesObjective
+from quadrat.occurrence.records.taxonomy import Vocabulary, read_watchlist
+from quadrat.occurrence.samples.batches import SampleBatches
+from quadrat.occurrence.samples.dataset import OccurrenceData, SampleSet, left_out, prepare
 from quadrat.occurrence.schema import OccurrenceExperiment
-from quadrat.occurrence.taxonomy import Vocabulary, read_watchlist
 from quadrat.runs import FORMAT_VERSION, History, Run, write_json
 from quadrat.runtime.weeks import WEEKS
 from quadrat.tables import write_table

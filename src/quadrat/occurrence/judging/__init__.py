@@ -1,0 +1,3 @@
+"""How good a network is, and beside what."""
+
+from __future__ import annotations

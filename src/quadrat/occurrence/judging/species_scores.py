@@ -1,0 +1,60 @@
+"""How well each single species is told apart: average precision and AUC over samples."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from quadrat.occurrence.labels.matrix import LabelMatrix
+
+_CHUNK_VALUES = 32_000_000
+"""Logits that are held at a time."""
+
+
+def species_scores(
+    hidden: Tensor, weight: Tensor, bias: Tensor, labels: LabelMatrix
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Average precision and area under the ROC curve of every species, exactly.
+
+    Logits are linear in a narrow hidden layer, so those of some species over all samples are made
+    again, some species at a time; samples × species are never held.
+
+    Args:
+        hidden: The hidden layer of every sample ``(N, b)``.
+        weight: ``(S, b)``.
+        bias: ``(S,)``.
+        labels: What was seen ``(N, S)``.
+
+    Returns:
+        AP and AUC ``(S,)``; NaN for a species never seen, and AUC for one seen everywhere. Tied
+        samples count half in the AUC, and against the model in the AP.
+    """
+    count, species = len(labels), labels.columns
+    order = np.argsort(labels.indices, kind="stable")
+    rows = labels.row_of_positives()[order]
+    bounds = np.concatenate([[0], np.cumsum(labels.counts())])
+    ap, auc = np.full(species, np.nan), np.full(species, np.nan)
+    chunk = max(1, _CHUNK_VALUES // max(1, count))
+    for first in range(0, species, chunk):
+        columns = slice(first, first + chunk)
+        logits = torch.nn.functional.linear(weight[columns], hidden).float()
+        table = (logits + bias[columns, None]).cpu().numpy()
+        for column, values in enumerate(table, start=first):
+            seen = rows[bounds[column] : bounds[column + 1]]
+            if len(seen):
+                ap[column], auc[column] = _scores(values, seen)
+    return ap, auc
+
+
+def _scores(values: NDArray[np.float32], seen: NDArray[np.int64]) -> tuple[float, float]:
+    """AP and AUC of one species from its logits ``(N,)`` and the samples it was seen in."""
+    ordered, positives = np.sort(values), np.sort(values[seen])
+    below = np.searchsorted(ordered, positives, side="left")
+    not_above = np.searchsorted(ordered, positives, side="right")
+    precision = (len(seen) - np.searchsorted(positives, positives)) / (len(values) - below)
+    absent = len(values) - len(seen)
+    # Samples below and half of the tied ones, less those that are positives themselves.
+    beaten = (below + not_above).sum() / 2 - len(seen) ** 2 / 2
+    return float(precision.mean()), float(beaten / (absent * len(seen))) if absent else np.nan

@@ -1,0 +1,3 @@
+"""What makes a prediction wrong."""
+
+from __future__ import annotations

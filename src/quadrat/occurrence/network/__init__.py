@@ -1,0 +1,3 @@
+"""The network, its parts, and how it lies on disk."""
+
+from __future__ import annotations

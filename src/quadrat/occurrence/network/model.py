@@ -1,0 +1,155 @@
+"""A trained network on disk: ``model.json`` says what it is, safetensors hold the weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from quadrat.errors import RunError
+from quadrat.occurrence.network.encodings import HarmonicEncoding, SphericalEncoding
+from quadrat.occurrence.network.species_network import OccurrenceNetwork, Shape
+from quadrat.occurrence.records.taxonomy import Vocabulary
+from quadrat.occurrence.schema import NetworkSection
+from quadrat.runs import FORMAT_VERSION, atomic_path, read_json, write_json
+
+KIND = "occurrence-network"
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """What is needed to build a network of the same shape again.
+
+    Args:
+        encoding: ``"spherical"`` or ``"harmonic"``.
+        coord_harmonics: Finest detail of the place.
+        week_harmonics: Harmonics of the week.
+        scale: Widths and depths.
+        species: How many species.
+        environment: How many encoded environment values; 0: no such head.
+    """
+
+    encoding: str
+    coord_harmonics: int
+    week_harmonics: int
+    scale: float
+    species: int
+    environment: int
+
+    @classmethod
+    def of(cls, section: NetworkSection, *, species: int, environment: int) -> NetworkSpec:
+        """The spec of an experiment's network for its data."""
+        return cls(
+            encoding=section.encoding,
+            coord_harmonics=section.coord_harmonics,
+            week_harmonics=section.week_harmonics,
+            scale=section.scale,
+            species=species,
+            environment=environment if section.environment_weight > 0 else 0,
+        )
+
+    def build(self, seed: int = 0) -> OccurrenceNetwork:
+        """A network with fresh weights.
+
+        Args:
+            seed: Of the wave vectors of the spherical encoding; the weights come from torch's own
+                generator.
+        """
+        encoding: HarmonicEncoding | SphericalEncoding
+        if self.encoding == "harmonic":
+            encoding = HarmonicEncoding(self.coord_harmonics)
+        else:
+            encoding = SphericalEncoding(self.coord_harmonics, seed=seed)
+        return OccurrenceNetwork(
+            encoding,
+            Shape.scaled(self.scale),
+            week_harmonics=self.week_harmonics,
+            species=self.species,
+            environment=self.environment,
+        )
+
+
+def save_weights(network: OccurrenceNetwork, path: Path) -> None:
+    """Writes the weights atomically."""
+    tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(save(tensors))
+
+
+def save_model(
+    folder: Path,
+    network: OccurrenceNetwork,
+    spec: NetworkSpec,
+    vocabulary: Vocabulary,
+    weights: str,
+) -> None:
+    """Writes ``model.json``, ``labels.txt`` and the weights.
+
+    Args:
+        folder: Where they go.
+        network: The network.
+        spec: Its shape.
+        vocabulary: The species of its outputs.
+        weights: Path of the weights inside the folder.
+    """
+    (folder / weights).parent.mkdir(parents=True, exist_ok=True)
+    save_weights(network, folder / weights)
+    vocabulary.write(folder / "labels.txt")
+    description = {
+        "format_version": FORMAT_VERSION,
+        "kind": KIND,
+        "weights": weights,
+        "labels": "labels.txt",
+        "network": vars(spec),
+    }
+    write_json(folder / "model.json", description)
+
+
+def load_model(folder: Path) -> tuple[OccurrenceNetwork, NetworkSpec, Vocabulary]:
+    """Reads a network and its species.
+
+    Raises:
+        RunError: The folder holds no such model, or its files do not belong together.
+    """
+    description = read_json(folder / "model.json")
+    if description.get("kind") != KIND:
+        raise RunError(
+            f"{folder} holds a model of the kind '{description.get('kind')}', not '{KIND}'."
+        )
+    spec = NetworkSpec(**description["network"])
+    vocabulary = Vocabulary.read(_inside(folder, description["labels"]))
+    if len(vocabulary) != spec.species:
+        raise RunError(
+            f"{folder}: labels.txt names {len(vocabulary)} species, but the model has "
+            f"{spec.species}. Restore the labels.txt that was written with it."
+        )
+    network = spec.build()
+    _load_weights(network, _inside(folder, description["weights"]))
+    network.eval()
+    return network, spec, vocabulary
+
+
+def _load_weights(network: OccurrenceNetwork, path: Path) -> None:
+    try:
+        network.load_state_dict(load_file(path))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        first = str(error).splitlines()[0]
+        raise RunError(f"the weights {path} cannot be used: {first} Repeat the run.") from error
+
+
+def _inside(folder: Path, name: Any) -> Path:
+    path = (folder / str(name)).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise RunError(f"{folder / 'model.json'} points outside its folder: {name}.")
+    return path
+
+
+def pick_device(name: str) -> torch.device:
+    """The device to predict on: ``"auto"`` is CUDA where there is one, else the CPU."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)

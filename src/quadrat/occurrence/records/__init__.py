@@ -1,0 +1,3 @@
+"""What was recorded, and what its columns mean: cells, places, species."""
+
+from __future__ import annotations

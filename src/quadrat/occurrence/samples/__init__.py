@@ -1,0 +1,3 @@
+"""From records to batches: partition, environment, samples, batches."""
+
+from __future__ import annotations

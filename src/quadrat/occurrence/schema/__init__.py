@@ -1,0 +1,42 @@
+"""The experiment file of the occurrence family: its sections, keys and defaults."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from quadrat.experiment import Experiment
+from quadrat.occurrence.schema.data import WATCHLIST, DataSection
+from quadrat.occurrence.schema.labels import LabelsSection
+from quadrat.occurrence.schema.loss import LossSection
+from quadrat.occurrence.schema.network import NetworkSection
+from quadrat.occurrence.schema.settings import OccurrenceOptimiser, OccurrenceScore
+from quadrat.occurrence.schema.split import SplitSection
+
+__all__ = [
+    "WATCHLIST",
+    "DataSection",
+    "LabelsSection",
+    "LossSection",
+    "NetworkSection",
+    "OccurrenceExperiment",
+    "OccurrenceOptimiser",
+    "OccurrenceScore",
+    "SplitSection",
+]
+
+
+class OccurrenceExperiment(Experiment):
+    """One experiment of the occurrence family."""
+
+    family: Literal["occurrence"] = Field("occurrence", description="The family of models.")
+    data: DataSection = Field(description="Records and names.")
+    labels: LabelsSection = Field(default_factory=LabelsSection)
+    split: SplitSection = Field(default_factory=SplitSection)
+    network: NetworkSection = Field(default_factory=NetworkSection)
+    loss: LossSection = Field(default_factory=LossSection)
+    optimiser: OccurrenceOptimiser = Field(
+        default_factory=lambda: OccurrenceOptimiser.model_validate({})
+    )
+    score: OccurrenceScore = Field(default_factory=OccurrenceScore)

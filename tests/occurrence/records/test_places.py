@@ -1,0 +1,52 @@
+import polars as pl
+import pytest
+
+from quadrat.errors import DataError
+from quadrat.occurrence.records.places import read_places
+
+
+def table(**columns):
+    return pl.DataFrame({"lat": [48.2, -33.9], "lon": [16.4, 151.2], **columns})
+
+
+def test_weeks_and_dates():
+    assert read_places(table(week=[0, 48])).week.tolist() == [0, 48]
+    assert read_places(table(date=["2026-05-17", "2026-12-31"])).week.tolist() == [19, 48]
+    dates = pl.Series(["2026-05-17", "2026-01-01"]).str.to_date()
+    assert read_places(table(date=dates)).week.tolist() == [19, 1]
+
+
+def test_other_names_of_the_columns(tmp_path):
+    path = tmp_path / "places.csv"
+    path.write_text("Latitude;Longitude;Week;who\n48,5;16;3;me\n".replace(",", "."))
+    places = read_places(path)
+    assert (places.lat[0], places.lon[0], places.week[0]) == (48.5, 16.0, 3)
+    assert places.frame.columns == ["Latitude", "Longitude", "Week", "who"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message", "problem"),
+    [
+        ({"week": [1, 49]}, "'week' must lie between 0 and 48", "row 3: 49"),
+        ({"week": [1.5, 2]}, "'week' must lie", "row 2: 1.5"),
+        ({"week": [None, 2]}, "'week' must lie", "row 2: nan"),
+        ({"week": [1, 2], "lat": [91.0, 0]}, "'lat' must lie", "row 2: 91"),
+        ({"week": [1, 2], "lon": [0.0, 400.0]}, "'lon' must lie", "row 3: 400"),
+    ],
+)
+def test_values_that_cannot_be(columns, message, problem):
+    with pytest.raises(DataError, match=message) as caught:
+        read_places(table(**columns))
+    assert caught.value.problems[0] == problem
+
+
+def test_bad_dates_name_their_rows():
+    with pytest.raises(DataError, match=r"column 'date'[\s\S]*row 3: 'soon'"):
+        read_places(table(date=["2026-05-17", "soon"]))
+
+
+def test_missing_columns():
+    with pytest.raises(DataError, match="no column 'week' or 'date'"):
+        read_places(table())
+    with pytest.raises(DataError, match="no column 'lat'"):
+        read_places(pl.DataFrame({"lon": [1.0], "week": [1]}))
