@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -53,6 +54,8 @@ class Backend:
         accelerator = Accelerator(
             mixed_precision=_ACCELERATE_NAMES[precision], cpu=chosen.type == "cpu"
         )
+        if not alone:
+            atexit.register(_leave_group)
         return cls(accelerator, precision)
 
     @property
@@ -109,6 +112,12 @@ class Backend:
         """Returns when every process has come here."""
         if self.world > 1:
             self.accelerator.wait_for_everyone()
+
+
+def _leave_group() -> None:
+    """Ends the threads that talk to other processes, which abort an interpreter that ends first."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _device(name: str) -> torch.device:
