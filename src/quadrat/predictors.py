@@ -13,6 +13,7 @@ from quadrat.errors import RunError
 if TYPE_CHECKING:
     import polars as pl
 
+    from quadrat.engine import OnEpoch
     from quadrat.experiment import CheckReport, Experiment
 
 _FAMILIES = {
@@ -48,8 +49,18 @@ class Family(Protocol):
         """Looks at file and data, before any training."""
         ...
 
-    def train(self, experiment: Any, run: runs.Run, *, history: runs.History) -> dict[str, Any]:
-        """Trains into a run folder, going on from what lies there; the metrics."""
+    def train(
+        self,
+        experiment: Any,
+        run: runs.Run,
+        *,
+        history: runs.History,
+        on_epoch: OnEpoch | None = None,
+    ) -> dict[str, Any]:
+        """Trains into a run folder, going on from what lies there; the metrics.
+
+        ``on_epoch`` is called with the record of every epoch; training ends when it returns True.
+        """
         ...
 
     def evaluate(self, run: runs.Run, table: Path | None) -> dict[str, Any]:

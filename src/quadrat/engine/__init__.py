@@ -7,7 +7,7 @@ from quadrat.engine.averaging import MovingAverage
 from quadrat.engine.backend import Backend
 from quadrat.engine.batches import Batch, Batches, IndexBatches, epoch_order
 from quadrat.engine.evaluation import evaluate
-from quadrat.engine.loop import fit
+from quadrat.engine.loop import OnEpoch, fit
 from quadrat.engine.objective import Evaluator, Losses, Objective
 from quadrat.engine.optimiser import FitSettings, ParameterGroup, parameter_groups
 from quadrat.engine.progress import Progress, current_progress, report_progress
@@ -26,6 +26,7 @@ __all__ = [
     "Losses",
     "MovingAverage",
     "Objective",
+    "OnEpoch",
     "ParameterGroup",
     "Progress",
     "current_progress",

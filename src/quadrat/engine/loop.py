@@ -21,6 +21,9 @@ from quadrat.engine.randomness import deterministic_algorithms
 from quadrat.engine.signals import stops_gracefully
 from quadrat.engine.training import FitResult, HistoryLog, Training
 
+OnEpoch = Callable[[Mapping[str, Any]], bool | None]
+"""Called with the record of every epoch; training ends when it returns True."""
+
 
 def fit(
     module: nn.Module,
@@ -34,7 +37,7 @@ def fit(
     history: HistoryLog | None = None,
     fold: int = 0,
     groups: Sequence[ParameterGroup] | None = None,
-    on_epoch: Callable[[Mapping[str, Any]], bool | None] | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> FitResult:
     """Trains a module.
 

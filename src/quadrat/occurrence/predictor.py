@@ -229,7 +229,7 @@ class OccurrencePredictor:
         )
         check_places(lats, lons, weeks)
         position = torch.from_numpy(np.stack([lats, lons], axis=1)).float()
-        answer = np.empty((len(lats), self.network.species.out_features), np.float32)[:, columns]
+        answer = np.empty((len(lats), len(self.vocabulary)), np.float32)[:, columns]
         year = weeks == WHOLE_YEAR
         for rows in _chunks(np.flatnonzero(~year), _CHUNK):
             answer[rows] = self._forward(position[rows], torch.tensor(weeks[rows]), columns)
@@ -242,9 +242,8 @@ class OccurrencePredictor:
 
     @torch.inference_mode()
     def _forward(self, position: Tensor, week: Tensor, columns: slice) -> NDArray[np.float32]:
-        hidden = self.network.hidden(position.to(self.device), week.to(self.device))
-        head = self.network.species
-        logits = torch.nn.functional.linear(hidden, head.weight[columns], head.bias[columns])
+        features = self.network.features(position.to(self.device), week.to(self.device))
+        logits = self.network.logits(features, columns)
         probabilities: NDArray[np.float32] = logits.sigmoid().float().cpu().numpy()
         return probabilities
 

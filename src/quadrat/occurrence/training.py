@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from quadrat.engine import Backend, FitSettings, fit, seed_everything
+from quadrat.engine import Backend, FitSettings, OnEpoch, fit, seed_everything
 from quadrat.errors import UsageError
 from quadrat.occurrence.judging.baselines import TrainingCounts
 from quadrat.occurrence.judging.final_scores import Judged, judge
@@ -25,13 +25,20 @@ from quadrat.tables import write_table
 WEIGHTS = "folds/0/model.safetensors"
 
 
-def train(experiment: OccurrenceExperiment, run: Run, *, history: History) -> dict[str, Any]:
+def train(
+    experiment: OccurrenceExperiment,
+    run: Run,
+    *,
+    history: History,
+    on_epoch: OnEpoch | None = None,
+) -> dict[str, Any]:
     """Trains, judges and writes a run; goes on from what lies in its folder.
 
     Args:
         experiment: The experiment.
         run: Where everything goes.
         history: Receives a record an epoch.
+        on_epoch: Called with every record; training ends when it returns True.
 
     Returns:
         The metrics, which are also in ``metrics.json``.
@@ -57,6 +64,7 @@ def train(experiment: OccurrenceExperiment, run: Run, *, history: History) -> di
         ),
         state=run.fold(0) / "state",
         history=history,
+        on_epoch=on_epoch,
     )
     cells = data.partition.judged
     judged = judge(

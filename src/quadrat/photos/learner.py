@@ -15,6 +15,7 @@ from quadrat.engine import (
     Backend,
     FitResult,
     FitSettings,
+    OnEpoch,
     ParameterGroup,
     fit,
     parameter_groups,
@@ -119,6 +120,7 @@ class NetworkLearner:
         fold: int = 0,
         state: Path | None = None,
         history: History | None = None,
+        on_epoch: OnEpoch | None = None,
     ) -> Fitted:
         """Trains one member.
 
@@ -133,6 +135,7 @@ class NetworkLearner:
             fold: Number of the fold, for records and messages.
             state: Folder of saved states; training goes on from what lies there.
             history: Receives a record an epoch.
+            on_epoch: Called with every record; training ends when it returns True.
 
         Raises:
             DataError: Photos cannot be read, or targets cannot be learnt.
@@ -159,6 +162,7 @@ class NetworkLearner:
             history=history,
             fold=fold,
             groups=training.parameter_groups(),
+            on_epoch=on_epoch,
         )
         member = training.member()
         if network.encoder is None and len(inner):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from quadrat.engine import Backend, current_progress
+from quadrat.engine import Backend, OnEpoch, current_progress
 from quadrat.errors import DataError
 from quadrat.photos.encoders import PhotoEncoder, create_encoder
 from quadrat.photos.judging import HeldOut, judge, oof_table
@@ -27,7 +27,13 @@ _MAY_GROW = ("epochs", "patience", "learning_rate_min")
 """Keys of the optimiser that make a finished fold go on when they change."""
 
 
-def train(experiment: PhotosExperiment, run: Run, *, history: History) -> dict[str, Any]:
+def train(
+    experiment: PhotosExperiment,
+    run: Run,
+    *,
+    history: History,
+    on_epoch: OnEpoch | None = None,
+) -> dict[str, Any]:
     """Trains all folds and judges them; goes on from what lies in the run folder.
 
     A finished fold is not trained again, unless there are more epochs to train.
@@ -36,6 +42,7 @@ def train(experiment: PhotosExperiment, run: Run, *, history: History) -> dict[s
         experiment: The experiment.
         run: Where everything goes.
         history: Receives a record an epoch.
+        on_epoch: Called with every record; the fold's training ends when it returns True.
 
     Returns:
         The metrics, which are also in ``metrics.json``.
@@ -58,7 +65,7 @@ def train(experiment: PhotosExperiment, run: Run, *, history: History) -> dict[s
     _encode_ahead(learner, prepared)
     members, held_out = [], []
     for fold in prepared.folds:
-        member, predicted = _fold(learner, prepared, fold, run, history)
+        member, predicted = _fold(learner, prepared, fold, run, history, on_epoch)
         members.append(member)
         held_out.append(predicted)
     metrics = judge(experiment, prepared, held_out).to_dict()
@@ -101,7 +108,12 @@ def _encode_ahead(learner: NetworkLearner, prepared: Prepared) -> None:
 
 
 def _fold(
-    learner: NetworkLearner, prepared: Prepared, fold: Fold, run: Run, history: History
+    learner: NetworkLearner,
+    prepared: Prepared,
+    fold: Fold,
+    run: Run,
+    history: History,
+    on_epoch: OnEpoch | None,
 ) -> tuple[Member, HeldOut]:
     """Trains a fold, or reads what it left."""
     experiment, samples = learner.experiment, prepared.samples
@@ -118,6 +130,7 @@ def _fold(
         fold=fold.index,
         state=folder / "state",
         history=history,
+        on_epoch=on_epoch,
     )
     held_out = _predict_held_out(learner, fitted.member, prepared, fold)
     if learner.backend.is_main:

@@ -94,8 +94,9 @@ def test_an_answer_does_not_depend_on_the_batch():
 
 def test_logits_are_linear_in_the_hidden_layer():
     net, somewhere = trained_a_little(network()), places(9)
-    hidden = net.hidden(somewhere.position, somewhere.week)
-    torch.testing.assert_close(net.species(hidden), net(somewhere).logits)
+    features = net.features(somewhere.position, somewhere.week)
+    torch.testing.assert_close(net.logits(features), net(somewhere).logits)
+    torch.testing.assert_close(net.logits(features, slice(2, 4)), net(somewhere).logits[:, 2:4])
 
 
 def test_the_week_matters_and_the_year_is_no_week():

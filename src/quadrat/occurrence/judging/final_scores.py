@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -88,8 +89,8 @@ def judge(
         return evaluator, found, dict(spread)
 
     evaluator, scores, intervals = scored(network)
-    hidden, expected = _hidden(network, batches)
-    species = _species_table(network, hidden, samples, vocabulary, counts)
+    features, expected = _features(network, batches)
+    species = _species_table(network, features, samples, vocabulary, counts)
     scores |= {f"macro_{name}": _mean(species[name]) for name in ("ap", "auc")}
     modules = counts.baselines() if score.baselines else {}
     baselines = {name: scored(module)[1:] for name, module in modules.items()}
@@ -107,26 +108,26 @@ def judge(
 
 
 @torch.inference_mode()
-def _hidden(network: OccurrenceNetwork, batches: SampleBatches) -> tuple[Tensor, Floats]:
-    """The hidden layer of every sample, and the sum of its species' probabilities ``(N,)``."""
+def _features(network: OccurrenceNetwork, batches: SampleBatches) -> tuple[Tensor, Floats]:
+    """The features of every sample, and the sum of its species' probabilities ``(N,)``."""
     network.eval()
     layers, sums = [], []
     for batch in batches.epoch(0):
-        hidden = network.hidden(batch.position, batch.week)
-        layers.append(hidden)
-        sums.append(network.species(hidden).sigmoid().sum(dim=1).cpu())
+        features = network.features(batch.position, batch.week)
+        layers.append(features)
+        sums.append(network.logits(features).sigmoid().sum(dim=1).cpu())
     return torch.cat(layers), torch.cat(sums).double().numpy()
 
 
 @torch.inference_mode()
 def _species_table(
     network: OccurrenceNetwork,
-    hidden: Tensor,
+    features: Tensor,
     samples: SampleSet,
     vocabulary: Vocabulary,
     counts: TrainingCounts,
 ) -> pl.DataFrame:
-    ap, auc = species_scores(hidden, network.species.weight, network.species.bias, samples.labels)
+    ap, auc = species_scores(partial(network.logits, features), samples.labels)
     return pl.DataFrame(
         {
             "code": vocabulary.codes,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -14,17 +15,14 @@ _CHUNK_VALUES = 32_000_000
 
 
 def species_scores(
-    hidden: Tensor, weight: Tensor, bias: Tensor, labels: LabelMatrix
+    logits: Callable[[slice], Tensor], labels: LabelMatrix
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Average precision and area under the ROC curve of every species, exactly.
 
-    Logits are linear in a narrow hidden layer, so those of some species over all samples are made
-    again, some species at a time; samples × species are never held.
+    Some species at a time over all samples: samples × species are never held.
 
     Args:
-        hidden: The hidden layer of every sample ``(N, b)``.
-        weight: ``(S, b)``.
-        bias: ``(S,)``.
+        logits: Gives the logits of some species in every sample ``(N, columns)``.
         labels: What was seen ``(N, S)``.
 
     Returns:
@@ -38,9 +36,8 @@ def species_scores(
     ap, auc = np.full(species, np.nan), np.full(species, np.nan)
     chunk = max(1, _CHUNK_VALUES // max(1, count))
     for first in range(0, species, chunk):
-        columns = slice(first, first + chunk)
-        logits = torch.nn.functional.linear(weight[columns], hidden).float()
-        table = (logits + bias[columns, None]).cpu().numpy()
+        columns = slice(first, min(species, first + chunk))
+        table = np.ascontiguousarray(logits(columns).float().cpu().numpy().T)
         for column, values in enumerate(table, start=first):
             seen = rows[bounds[column] : bounds[column + 1]]
             if len(seen):

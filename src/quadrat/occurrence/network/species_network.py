@@ -175,7 +175,7 @@ class OccurrenceNetwork(nn.Module):
     def forward(self, places: Places) -> Prediction:
         """Species logits, and in training mode the environment too."""
         trunk = self.trunk(places.position, places.week)
-        logits = self.species(self.species_trunk(trunk))
+        logits = self.logits(self.species_trunk(trunk))
         if self.environment is None or not self.training:
             return Prediction(logits)
         return Prediction(logits, self.environment(trunk))
@@ -188,10 +188,26 @@ class OccurrenceNetwork(nn.Module):
         normed: Tensor = self.norm(x)
         return normed
 
-    def hidden(self, position: Tensor, week: Tensor) -> Tensor:
-        """What the species' logits are linear in ``(B, bottleneck)``."""
-        hidden: Tensor = self.species_trunk(self.trunk(position, week))
-        return hidden
+    def features(self, position: Tensor, week: Tensor) -> Tensor:
+        """What `logits` needs of every sample, however many species there are ``(B, F)``."""
+        features: Tensor = self.species_trunk(self.trunk(position, week))
+        return features
+
+    def logits(self, features: Tensor, columns: slice | Tensor | None = None) -> Tensor:
+        """Log odds of species; those of a few species cost their columns only.
+
+        Args:
+            features: From `features` ``(B, F)``.
+            columns: Which species; all by default.
+
+        Returns:
+            ``(B, S)``, or a column for each of ``columns``.
+        """
+        head = self.species
+        if columns is None:
+            logits: Tensor = head(features)
+            return logits
+        return nn.functional.linear(features, head.weight[columns], head.bias[columns])
 
     @torch.no_grad()
     def start_from_prevalence(self, prevalence: Tensor) -> None:
