@@ -16,6 +16,10 @@ from torch import Tensor, nn
 from quadrat.occurrence.network.dropout import Dropout
 from quadrat.occurrence.network.encodings import HarmonicEncoding, SphericalEncoding, week_table
 
+NORM_EPSILON = 1e-4
+"""Added to variances: torch's own 1e-5 is subnormal in half precision, in which models are shipped;
+the BirdNET geomodel has this one too, so that its weights give the same numbers here."""
+
 
 class Places(Protocol):
     """What the network reads of a batch."""
@@ -90,10 +94,10 @@ class ResidualBlock(nn.Module):
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.LayerNorm(width),
+            nn.LayerNorm(width, eps=NORM_EPSILON),
             nn.GELU(),
             nn.Linear(width, width),
-            nn.LayerNorm(width),
+            nn.LayerNorm(width, eps=NORM_EPSILON),
             nn.GELU(),
             Dropout(dropout),
             nn.Linear(width, width),
@@ -162,10 +166,10 @@ class OccurrenceNetwork(nn.Module):
         self.modulations = nn.ModuleList(
             WeekModulation(week_harmonics, width) for _ in range(shape.blocks)
         )
-        self.norm = nn.LayerNorm(width)
+        self.norm = nn.LayerNorm(width, eps=NORM_EPSILON)
         self.species_trunk = nn.Sequential(
             *(ResidualBlock(width, shape.species_dropout) for _ in range(shape.species_blocks)),
-            nn.LayerNorm(width),
+            nn.LayerNorm(width, eps=NORM_EPSILON),
             nn.Linear(width, shape.bottleneck),
             nn.GELU(),
         )
@@ -220,6 +224,6 @@ def _environment_head(shape: Shape, outputs: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(shape.width, width),
         *(ResidualBlock(width, shape.dropout) for _ in range(shape.environment_blocks)),
-        nn.LayerNorm(width),
+        nn.LayerNorm(width, eps=NORM_EPSILON),
         nn.Linear(width, outputs),
     )
