@@ -13,7 +13,7 @@ from quadrat.errors import RunError
 if TYPE_CHECKING:
     import polars as pl
 
-    from quadrat.engine import OnEpoch
+    from quadrat.engine import OnEpoch, Report
     from quadrat.experiment import CheckReport, Experiment
 
 _FAMILIES = {
@@ -69,6 +69,23 @@ class Family(Protocol):
 
     def load(self, folder: Path) -> Predictor:
         """The trained model of a run folder."""
+        ...
+
+    def prepare(self, experiment: Any) -> Any:
+        """The data that trainings of a search share."""
+        ...
+
+    def data_key(self, experiment: Any) -> str:
+        """What those data depend on: experiments with the same key can share them."""
+        ...
+
+    def validation_score(
+        self, experiment: Any, data: Any, *, report: Report | None = None
+    ) -> float:
+        """Trains without a run folder; the primary score on the validation part.
+
+        ``report`` is told the score so far after every epoch, and ends the training by raising.
+        """
         ...
 
 

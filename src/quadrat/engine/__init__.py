@@ -12,8 +12,9 @@ from quadrat.engine.objective import Evaluator, Losses, Objective
 from quadrat.engine.optimiser import FitSettings, ParameterGroup, parameter_groups
 from quadrat.engine.progress import Progress, current_progress, report_progress
 from quadrat.engine.randomness import seed_everything
+from quadrat.engine.running_score import Report, RunningScore
 from quadrat.engine.signals import stop_requested, stops_gracefully
-from quadrat.engine.training import FitResult
+from quadrat.engine.training import FitResult, HistoryLog
 
 __all__ = [
     "Backend",
@@ -22,6 +23,7 @@ __all__ = [
     "Evaluator",
     "FitResult",
     "FitSettings",
+    "HistoryLog",
     "IndexBatches",
     "Losses",
     "MovingAverage",
@@ -29,6 +31,8 @@ __all__ = [
     "OnEpoch",
     "ParameterGroup",
     "Progress",
+    "Report",
+    "RunningScore",
     "current_progress",
     "epoch_order",
     "evaluate",

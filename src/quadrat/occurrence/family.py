@@ -21,12 +21,13 @@ from quadrat.occurrence.samples.dataset import left_out, make_samples
 from quadrat.occurrence.samples.partition import make_partition
 from quadrat.occurrence.schema import OccurrenceExperiment, SplitSection
 from quadrat.occurrence.training import train
+from quadrat.occurrence.trials import data_key, prepare, validation_score
 from quadrat.runs import Run, read_json
 from quadrat.runtime.weeks import WEEKS
 from quadrat.splits import spatial_blocks
 from quadrat.tables import read_table
 
-__all__ = ["check", "evaluate", "load", "train"]
+__all__ = ["check", "data_key", "evaluate", "load", "prepare", "train", "validation_score"]
 
 
 def evaluate(run: Run, table: Path | None) -> dict[str, Any]:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from quadrat.engine import Backend, FitSettings, OnEpoch, fit, seed_everything
+from quadrat.engine import (
+    Backend,
+    FitResult,
+    FitSettings,
+    HistoryLog,
+    OnEpoch,
+    fit,
+    seed_everything,
+)
 from quadrat.errors import UsageError
 from quadrat.occurrence.judging.baselines import TrainingCounts
 from quadrat.occurrence.judging.final_scores import Judged, judge
@@ -50,10 +59,74 @@ def train(
     """
     data = prepare(experiment)
     backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
+    fitted = fit_network(
+        experiment,
+        data,
+        backend,
+        state=run.fold(0) / "state",
+        history=history,
+        on_epoch=on_epoch,
+    )
+    cells = data.partition.judged
+    judged = judge(
+        fitted.network,
+        data.samples(cells),
+        vocabulary=data.vocabulary,
+        counts=TrainingCounts.of(fitted.samples),
+        blocks=data.partition.blocks[cells],
+        watchlist=fitted.objective.watchlist,
+        score=experiment.score,
+        protocol=data.partition.protocol(experiment.split)
+        | left_out(data.table, cells, data.vocabulary),
+        backend=backend,
+        seed=experiment.seed,
+    )
+    if backend.is_main:
+        _write(run, data, judged, fitted.network, fitted.spec)
+    return judged.metrics.to_dict()
+
+
+class Fitted(NamedTuple):
+    """A trained network and what it was trained with.
+
+    Attributes:
+        network: In its chosen state.
+        spec: How it is built.
+        objective: Its loss and scores.
+        samples: What it learnt.
+        result: What the engine says.
+    """
+
+    network: OccurrenceNetwork
+    spec: NetworkSpec
+    objective: SpeciesObjective
+    samples: SampleSet
+    result: FitResult
+
+
+def fit_network(
+    experiment: OccurrenceExperiment,
+    data: OccurrenceData,
+    backend: Backend,
+    *,
+    state: Path | None = None,
+    history: HistoryLog | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> Fitted:
+    """Trains a network on the training cells; the validation cells choose its state.
+
+    Args:
+        experiment: The experiment.
+        data: What `prepare` made of it.
+        backend: Device, precision, processes.
+        state: A folder for saved states; training goes on from what lies there. None: no saving.
+        history: Receives a record an epoch.
+        on_epoch: Called with every record; training ends when it returns True.
+    """
     objective = make_objective(experiment, data.vocabulary)
     samples = training_samples(experiment, data)
     network, spec = build_network(experiment, data)
-    fit(
+    result = fit(
         network,
         _batches(experiment, samples, backend, shuffle=True),
         objective,
@@ -62,27 +135,11 @@ def train(
         validation=_batches(
             experiment, data.samples(data.partition.validation), backend, shuffle=False
         ),
-        state=run.fold(0) / "state",
+        state=state,
         history=history,
         on_epoch=on_epoch,
     )
-    cells = data.partition.judged
-    judged = judge(
-        network,
-        data.samples(cells),
-        vocabulary=data.vocabulary,
-        counts=TrainingCounts.of(samples),
-        blocks=data.partition.blocks[cells],
-        watchlist=objective.watchlist,
-        score=experiment.score,
-        protocol=data.partition.protocol(experiment.split)
-        | left_out(data.table, cells, data.vocabulary),
-        backend=backend,
-        seed=experiment.seed,
-    )
-    if backend.is_main:
-        _write(run, data, judged, network, spec)
-    return judged.metrics.to_dict()
+    return Fitted(network, spec, objective, samples, result)
 
 
 def build_network(

@@ -8,19 +8,20 @@ from typing import Any
 import numpy as np
 
 from quadrat.errors import DataError, RunError
+from quadrat.photos import preparation
 from quadrat.photos.checking import check
 from quadrat.photos.judging import PHOTO_ALONE, judge
 from quadrat.photos.predictor import PhotosPredictor
-from quadrat.photos.preparation import prepare
 from quadrat.photos.samples import Samples
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.photos.training import held_out_of, train
+from quadrat.photos.trials import data_key, prepare, validation_score
 from quadrat.runs import Run
 from quadrat.scoring import regression_metrics
 from quadrat.splits import combine
 from quadrat.tables import read_table
 
-__all__ = ["check", "evaluate", "load", "train"]
+__all__ = ["check", "data_key", "evaluate", "load", "prepare", "train", "validation_score"]
 
 
 def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
         raise RunError(f"{run.folder} is a run of the family '{experiment.family}'.")
     run.metrics()
     if table is None:
-        prepared = prepare(experiment)
+        prepared = preparation.prepare(experiment)
         return judge(experiment, prepared, held_out_of(run, experiment, prepared)).to_dict()
     return _evaluate_table(run, load(run.folder), table)
 

@@ -15,6 +15,7 @@ from quadrat.engine import (
     Backend,
     FitResult,
     FitSettings,
+    HistoryLog,
     OnEpoch,
     ParameterGroup,
     fit,
@@ -37,7 +38,6 @@ from quadrat.photos.predictions import Answer
 from quadrat.photos.samples import Samples
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.photos.sources import FeatureSource, pooled
-from quadrat.runs import History
 from quadrat.runtime.balance import Balance, Identity
 from quadrat.runtime.metadata import MetadataEncoder
 from quadrat.targets import TargetScaler, error_covariance
@@ -98,18 +98,28 @@ def make_frozen_source(
     )
 
 
+def _encoder(experiment: PhotosExperiment) -> PhotoEncoder:
+    return create_encoder(experiment.encoder, experiment.views, seed=experiment.seed)
+
+
 class NetworkLearner:
     """Trains networks of one experiment.
 
     Args:
         experiment: The experiment.
         backend: Device, precision, processes.
+        source: Vectors of photos from before, by the encoder of this experiment.
     """
 
-    def __init__(self, experiment: PhotosExperiment, backend: Backend) -> None:
+    def __init__(
+        self,
+        experiment: PhotosExperiment,
+        backend: Backend,
+        source: FeatureSource | None = None,
+    ) -> None:
         self.experiment, self.backend = experiment, backend
-        self.encoder = create_encoder(experiment.encoder, experiment.views, seed=experiment.seed)
-        self.source = make_frozen_source(experiment, self.encoder, backend)
+        self.source = source or make_frozen_source(experiment, _encoder(experiment), backend)
+        self.encoder = self.source.encoder
         self.balance = balance_of(experiment)
 
     def fit(
@@ -119,7 +129,7 @@ class NetworkLearner:
         *,
         fold: int = 0,
         state: Path | None = None,
-        history: History | None = None,
+        history: HistoryLog | None = None,
         on_epoch: OnEpoch | None = None,
     ) -> Fitted:
         """Trains one member.

@@ -125,8 +125,8 @@ def _fold(
         held_out = HeldOut.read(_held_out_path(run, fold), ids, experiment.data.targets)
         return _read_member(learner, run, fold), held_out
     fitted = learner.fit(
-        _part(prepared, fold.train),
-        _part(prepared, fold.inner),
+        part_of(prepared, fold.train),
+        part_of(prepared, fold.inner),
         fold=fold.index,
         state=folder / "state",
         history=history,
@@ -142,7 +142,8 @@ def _fold(
     return fitted.member, held_out
 
 
-def _part(prepared: Prepared, rows: np.ndarray[Any, np.dtype[np.int64]]) -> Part:
+def part_of(prepared: Prepared, rows: np.ndarray[Any, np.dtype[np.int64]]) -> Part:
+    """Some of the samples, with their groups."""
     groups = prepared.folds.groups
     return Part(prepared.samples.take(rows), None if groups is None else groups[rows])
 
