@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import nn
 
 from quadrat.engine import Losses
@@ -48,22 +49,32 @@ class SpeciesObjective:
         self, experiment: OccurrenceExperiment, species: int, watchlist: Mapping[str, int]
     ) -> None:
         self.section = experiment.loss
-        self.environment_weight = experiment.network.environment_weight
+        self.network = experiment.network
         self.primary = experiment.score.primary
         self.higher_is_better = primary_direction(self.primary)
         self.species, self.watchlist = species, dict(watchlist)
         self._species_loss = LOSSES[self.section.kind]
 
     def loss(self, module: nn.Module, batch: CellBatch) -> Losses:
-        """``species_weight · L + environment_weight · MSE``, means over the batch."""
+        """Means over the batch of the weighted losses.
+
+        ``species_weight · L + environment_weight · MSE + habitat_weight · L(habitat)``
+        """
         prediction: Prediction = module(batch)
         each = self._species_loss(prediction.logits, batch.positives, self.section)
         parts = {"species_loss": each.mean().detach()}
         each = self.section.species_weight * each
         if prediction.environment is not None:
-            error = environment_loss(prediction.environment, batch.environment)
+            target = batch.environment
+            if prediction.shown is not None:
+                target = target.masked_fill(prediction.shown, torch.nan)
+            error = environment_loss(prediction.environment, target)
             parts["environment_loss"] = error.mean().detach()
-            each = each + self.environment_weight * error
+            each = each + self.network.environment_weight * error
+        if prediction.habitat is not None:
+            error = self._species_loss(prediction.habitat, batch.positives, self.section)
+            parts["habitat_loss"] = error.mean().detach()
+            each = each + self.network.habitat_weight * error
         return Losses(each.mean(), parts, each.detach())
 
     def evaluator(self) -> SpeciesEvaluator:

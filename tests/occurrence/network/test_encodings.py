@@ -5,9 +5,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special
 
 from quadrat.geo import great_circle_km, unit_vectors
-from quadrat.occurrence.network.encodings import HarmonicEncoding, SphericalEncoding, week_table
+from quadrat.occurrence.network.encodings import (
+    ENCODINGS,
+    HarmonicEncoding,
+    HarmonicProductEncoding,
+    SphericalEncoding,
+    SphericalHarmonicsEncoding,
+    week_table,
+)
+from quadrat.occurrence.schema import NetworkSection
 
 ENCODING = SphericalEncoding(8, seed=3)
 
@@ -91,3 +100,64 @@ def test_weeks_lie_on_a_circle_with_the_year_at_its_centre():
 def test_no_two_weeks_are_encoded_alike():
     distances = torch.cdist(week_table(8), week_table(8)) + torch.eye(49)
     assert distances.min() > 0.1
+
+
+def test_every_encoding_can_be_asked_for_and_the_schema_knows_it():
+    choices = NetworkSection.model_json_schema()["properties"]["encoding"]["enum"]
+    assert sorted(choices) == ENCODINGS.names()
+    for name in choices:
+        encoding = ENCODINGS[name](5, 0)
+        assert encoding(torch.zeros(3, 2)).shape == (3, encoding.size)
+        assert ENCODINGS.info(name).summary
+
+
+@pytest.mark.parametrize("degree", [1, 8, 64])
+def test_spherical_harmonics_are_those_of_scipy(degree):
+    generator = np.random.default_rng(5)
+    lat, lon = generator.uniform(-90, 90, 40), generator.uniform(-180, 180, 40)
+    expected = []
+    for n in range(1, degree + 1):
+        for m in range(-n, n + 1):
+            y = special.sph_harm_y(n, abs(m), np.radians(90 - lat), np.radians(lon)) * (-1) ** m
+            real = y.real if m == 0 else math.sqrt(2) * (y.real if m > 0 else y.imag)
+            expected.append(real * math.sqrt(4 * math.pi))
+    position = torch.from_numpy(np.stack([lat, lon], axis=1))
+    encoding = SphericalHarmonicsEncoding(degree)
+    np.testing.assert_allclose(encoding(position).T, expected, atol=1e-9)
+    np.testing.assert_allclose(encoding(position.float()).T, expected, atol=2e-5 * degree)
+
+
+def test_spherical_harmonics_are_orthonormal():
+    """By the Gauss-Legendre rule in the sine of the latitude, which is exact here."""
+    degree = 8
+    sines, weights = np.polynomial.legendre.leggauss(degree + 1)
+    lon = np.arange(2 * degree + 2) * 360 / (2 * degree + 2)
+    lats, lons = np.meshgrid(np.degrees(np.arcsin(sines)), lon, indexing="ij")
+    position = torch.from_numpy(np.stack([lats.ravel(), lons.ravel()], axis=1))
+    features = SphericalHarmonicsEncoding(degree)(position).numpy()
+    weight = np.repeat(weights / 2, len(lon)) / len(lon)
+    np.testing.assert_allclose(
+        features.T @ (features * weight[:, None]), np.eye(features.shape[1]), atol=1e-12
+    )
+
+
+def test_spherical_harmonics_meet_at_the_poles():
+    encoding = SphericalHarmonicsEncoding(16)
+    for pole in (90.0, -90.0):
+        torch.testing.assert_close(
+            encode(pole, 137.0, encoding), encode(pole, 0.0, encoding), atol=1e-4, rtol=0
+        )
+    torch.testing.assert_close(
+        encode(30.0, 180.0, encoding), encode(30.0, -180.0, encoding), atol=1e-4, rtol=0
+    )
+
+
+def test_products_of_harmonics():
+    features = encode(30.0, -120.0, HarmonicProductEncoding(6))
+    torch.testing.assert_close(features[:24], encode(30.0, -120.0, HarmonicEncoding(6)))
+    lat, lon = (
+        [f(k * math.radians(angle)) for f in (math.sin, math.cos) for k in (1, 2, 3, 4)]
+        for angle in (30, -120)
+    )
+    np.testing.assert_allclose(features[24:], np.outer(lat, lon).ravel(), atol=1e-6)
+    assert HarmonicProductEncoding(2).size == 8 + 16

@@ -113,7 +113,7 @@ def _features(network: OccurrenceNetwork, batches: SampleBatches) -> tuple[Tenso
     network.eval()
     layers, sums = [], []
     for batch in batches.epoch(0):
-        features = network.features(batch.position, batch.week)
+        features = network.features(batch.position, batch.week, batch.environment)
         layers.append(features)
         sums.append(network.logits(features).sigmoid().sum(dim=1).cpu())
     return torch.cat(layers), torch.cat(sums).double().numpy()

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from quadrat._registry import Registry
 from quadrat.runtime.weeks import WEEKS
 
 _WAVES_PER_HARMONIC = 12
 """192 features at 8 harmonics, as many as the sphere has functions of that detail twice over."""
+
+_PRODUCT_HARMONICS = 4
+"""Products of finer harmonics are many and, so near to the poles, of little use."""
+
+
+class Encoding(nn.Module):
+    """From latitudes and longitudes in degrees ``(B, 2)`` to features ``(B, size)``."""
+
+    size: int
+
+
+MakeEncoding = Callable[[int, int], Encoding]
+"""From the detail (``network.coord_harmonics``) and a seed to an encoding."""
+
+ENCODINGS: Registry[MakeEncoding] = Registry("encoding")
 
 
 def harmonics(angle: Tensor, count: int) -> Tensor:
@@ -40,7 +58,7 @@ def week_table(count: int) -> Tensor:
     return torch.cat([torch.zeros(1, 2 * count, dtype=weeks.dtype), weeks]).float()
 
 
-class HarmonicEncoding(nn.Module):
+class HarmonicEncoding(Encoding):
     """Harmonics of latitude and of longitude, as they are.
 
     Simple, and known from the BirdNET geomodel. At a pole it tells apart meridians that meet, so
@@ -60,7 +78,30 @@ class HarmonicEncoding(nn.Module):
         return harmonics(torch.deg2rad(position), self.count).flatten(1)
 
 
-class SphericalEncoding(nn.Module):
+class HarmonicProductEncoding(Encoding):
+    """Harmonics of latitude and of longitude, and the products of the first four of each.
+
+    With products, one linear layer can already tell a place from its latitude and its longitude
+    together. Where meridians meet it is as torn as `HarmonicEncoding`.
+
+    Args:
+        count: Harmonics of each of the two angles.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count, self.low = count, min(count, _PRODUCT_HARMONICS)
+        self.size = 4 * count + (2 * self.low) ** 2
+
+    def forward(self, position: Tensor) -> Tensor:
+        """Encodes latitudes and longitudes in degrees ``(B, 2)`` as ``(B, size)``."""
+        angles = torch.deg2rad(position)
+        lat, lon = harmonics(angles, self.low).unbind(1)
+        products = lat[:, :, None] * lon[:, None, :]
+        return torch.cat([harmonics(angles, self.count).flatten(1), products.flatten(1)], dim=-1)
+
+
+class SphericalEncoding(Encoding):
     """The unit vector of a place and random Fourier features of it.
 
     ``[v, sin(Ω v), cos(Ω v)]`` with wave vectors Ω of random directions. A function of the unit
@@ -96,3 +137,75 @@ class SphericalEncoding(nn.Module):
         with torch.autocast(position.device.type, enabled=False):
             phase = vector @ self.frequencies.T
         return torch.cat([vector, phase.sin(), phase.cos()], dim=-1)
+
+
+class SphericalHarmonicsEncoding(Encoding):
+    """Real spherical harmonics of the degrees 1 to n, each of mean square one on the sphere.
+
+    ``Y_l^m = P_l^|m|(sin lat) · {cos(m lon) for m ≥ 0, sin(|m| lon) for m < 0}`` in the order
+    ``m = -l..l`` of each degree, without the phase (-1)^m. The normalised Legendre functions come
+    from the recurrence over the degree that is stable to high degrees (Holmes & Featherstone, "A
+    unified approach to the Clenshaw summation …", Journal of Geodesy 2002, eq. 11-13).
+
+    Args:
+        degree: n, waves around the globe of the finest features.
+    """
+
+    def __init__(self, degree: int) -> None:
+        super().__init__()
+        self.degree = degree
+        self.size = (degree + 1) ** 2 - 1
+        self._steps = [_legendre_step(n) for n in range(degree + 1)]
+
+    def forward(self, position: Tensor) -> Tensor:
+        """Encodes latitudes and longitudes in degrees ``(B, 2)`` as ``(B, size)``."""
+        lat, lon = torch.deg2rad(position).unbind(-1)
+        sines, cosines = harmonics(lon, self.degree).chunk(2, dim=-1)
+        lat = lat[:, None]
+        last, present = lat[:, :0], torch.ones_like(lat)
+        parts = []
+        for n in range(1, self.degree + 1):
+            last, present = present, self._next(n, present, last, lat)
+            tilted = present[:, 1:]
+            west = (tilted * sines[:, :n]).flip(-1)
+            parts += [west, present[:, :1], tilted * cosines[:, :n]]
+        return torch.cat(parts, dim=-1)
+
+    def _next(self, n: int, one: Tensor, two: Tensor, lat: Tensor) -> Tensor:
+        """Legendre functions of degree n, of the orders 0..n, from those one and two below."""
+        up, down, diagonal = self._steps[n]
+        rising = lat.sin() * one * one.new_tensor(up)
+        if n > 1:
+            rising = rising - functional.pad(two * two.new_tensor(down), (0, 1))
+        return torch.cat([rising, diagonal * lat.cos() * one[:, -1:]], dim=-1)
+
+
+def _legendre_step(n: int) -> tuple[list[float], list[float], float]:
+    """Factors of degree n: of degree n - 1, of degree n - 2, and of the order n itself."""
+    up = [math.sqrt((4 * n * n - 1) / (n * n - m * m)) for m in range(n)]
+    down = [
+        math.sqrt((2 * n + 1) * ((n - 1) ** 2 - m * m) / ((2 * n - 3) * (n * n - m * m)))
+        for m in range(n - 1)
+    ]
+    # From order 0 to order 1 comes the factor sqrt(2) of the cosine and the sine.
+    return up, down, math.sqrt((2 * n + 1) / (2 * n) * (2 if n == 1 else 1)) if n else 1.0
+
+
+@ENCODINGS.register("spherical", summary="random Fourier features of the unit vector")
+def _spherical(count: int, seed: int) -> Encoding:
+    return SphericalEncoding(count, seed=seed)
+
+
+@ENCODINGS.register("spherical-harmonics", summary="the smooth functions of the sphere by degree")
+def _spherical_harmonics(count: int, seed: int) -> Encoding:
+    return SphericalHarmonicsEncoding(count)
+
+
+@ENCODINGS.register("harmonic", summary="sines and cosines of latitude and longitude")
+def _harmonic(count: int, seed: int) -> Encoding:
+    return HarmonicEncoding(count)
+
+
+@ENCODINGS.register("harmonic-product", summary="the same, and products of the first four")
+def _harmonic_product(count: int, seed: int) -> Encoding:
+    return HarmonicProductEncoding(count)

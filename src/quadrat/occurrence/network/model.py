@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from quadrat.errors import RunError
-from quadrat.occurrence.network.encodings import HarmonicEncoding, SphericalEncoding
-from quadrat.occurrence.network.species_network import OccurrenceNetwork, Shape
+from quadrat.errors import RunError, UsageError
+from quadrat.occurrence.network.blocks import Shape
+from quadrat.occurrence.network.encodings import ENCODINGS
+from quadrat.occurrence.network.environment_input import EnvironmentInput
+from quadrat.occurrence.network.species_network import OccurrenceNetwork
 from quadrat.occurrence.records.taxonomy import Vocabulary
 from quadrat.occurrence.schema import NetworkSection
 from quadrat.runs import FORMAT_VERSION, atomic_path, read_json, write_json
@@ -25,12 +28,15 @@ class NetworkSpec:
     """What is needed to build a network of the same shape again.
 
     Args:
-        encoding: ``"spherical"`` or ``"harmonic"``.
+        encoding: Name of the encoding of places.
         coord_harmonics: Finest detail of the place.
         week_harmonics: Harmonics of the week.
         scale: Widths and depths.
         species: How many species.
-        environment: How many encoded environment values; 0: no such head.
+        environment: How many encoded environment values are predicted; 0: no such head.
+        habitat_head: Whether there is a habitat head.
+        environment_inputs: Positions of the encoded environment values that are read.
+        environment_dropout: Share of training samples whose environment is hidden.
     """
 
     encoding: str
@@ -39,10 +45,22 @@ class NetworkSpec:
     scale: float
     species: int
     environment: int
+    habitat_head: bool = False
+    environment_inputs: tuple[int, ...] = ()
+    environment_dropout: float = 0.0
 
     @classmethod
     def of(cls, section: NetworkSection, *, species: int, environment: int) -> NetworkSpec:
-        """The spec of an experiment's network for its data."""
+        """The spec of an experiment's network for its data.
+
+        Raises:
+            UsageError: A habitat head is wanted where there is no environment.
+        """
+        if section.habitat_head and environment == 0:
+            raise UsageError(
+                "network.habitat_head needs the environment, but the table has no environment "
+                "columns (or data.environment names none). Turn the habitat head off, or add some."
+            )
         return cls(
             encoding=section.encoding,
             coord_harmonics=section.coord_harmonics,
@@ -50,7 +68,23 @@ class NetworkSpec:
             scale=section.scale,
             species=species,
             environment=environment if section.environment_weight > 0 else 0,
+            habitat_head=section.habitat_head,
         )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> NetworkSpec:
+        """The spec in ``model.json``; keys that came later may be missing.
+
+        Raises:
+            RunError: There are keys that this version does not know.
+        """
+        unknown = values.keys() - {field.name for field in fields(cls)}
+        if unknown:
+            raise RunError(
+                f"model.json describes a network with {', '.join(sorted(unknown))}, which this "
+                "version of Quadrat does not know. Use the version that wrote it, or a newer one."
+            )
+        return cls(**{**values, "environment_inputs": tuple(values.get("environment_inputs", ()))})
 
     def build(self, seed: int = 0) -> OccurrenceNetwork:
         """A network with fresh weights.
@@ -59,17 +93,17 @@ class NetworkSpec:
             seed: Of the wave vectors of the spherical encoding; the weights come from torch's own
                 generator.
         """
-        encoding: HarmonicEncoding | SphericalEncoding
-        if self.encoding == "harmonic":
-            encoding = HarmonicEncoding(self.coord_harmonics)
-        else:
-            encoding = SphericalEncoding(self.coord_harmonics, seed=seed)
+        reader = None
+        if self.environment_inputs:
+            reader = EnvironmentInput(self.environment_inputs, self.environment_dropout)
         return OccurrenceNetwork(
-            encoding,
+            ENCODINGS[self.encoding](self.coord_harmonics, seed),
             Shape.scaled(self.scale),
             week_harmonics=self.week_harmonics,
             species=self.species,
             environment=self.environment,
+            habitat=self.habitat_head,
+            environment_input=reader,
         )
 
 
@@ -120,7 +154,7 @@ def load_model(folder: Path) -> tuple[OccurrenceNetwork, NetworkSpec, Vocabulary
         raise RunError(
             f"{folder} holds a model of the kind '{description.get('kind')}', not '{KIND}'."
         )
-    spec = NetworkSpec(**description["network"])
+    spec = NetworkSpec.from_dict(description["network"])
     vocabulary = Vocabulary.read(_inside(folder, description["labels"]))
     if len(vocabulary) != spec.species:
         raise RunError(

@@ -1,24 +1,33 @@
 """The network from place and week to the logits of all species.
 
-A trunk of residual blocks reads the place; the week modulates every block (FiLM: Perez et al.,
-"FiLM: visual reasoning with a general conditioning layer", AAAI 2018). A species head and, for
-training, an environment head read the trunk.
+A trunk of residual blocks reads the place, and by choice its environment; the week modulates every
+block (FiLM: Perez et al., "FiLM: visual reasoning with a general conditioning layer", AAAI 2018).
+A species head and an environment head read the trunk; a habitat head may read the environment.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from quadrat.occurrence.network.dropout import Dropout
-from quadrat.occurrence.network.encodings import HarmonicEncoding, SphericalEncoding, week_table
+from quadrat.occurrence.network.blocks import (
+    NORM_EPSILON,
+    ResidualBlock,
+    Shape,
+    WeekModulation,
+    environment_head,
+    habitat_trunk,
+    species_trunk,
+)
+from quadrat.occurrence.network.encodings import Encoding, week_table
+from quadrat.occurrence.network.environment_input import EnvironmentInput
 
-NORM_EPSILON = 1e-4
-"""Added to variances: torch's own 1e-5 is subnormal in half precision, in which models are shipped;
-the BirdNET geomodel has this one too, so that its weights give the same numbers here."""
+_OPEN_GATE = 3.0
+"""The gates start at σ(3) = 0.95: the habitat must earn its say."""
 
 
 class Places(Protocol):
@@ -34,6 +43,11 @@ class Places(Protocol):
         """Weeks 0-48, int64 ``(B,)``."""
         ...
 
+    @property
+    def environment(self) -> Tensor | None:
+        """Encoded environment ``(B, E)``, NaN where unknown; None where nothing is known."""
+        ...
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -42,124 +56,53 @@ class Prediction:
     Args:
         logits: Log odds of the species ``(B, S)``.
         environment: The encoded environment ``(B, E)``; None where it was not asked for.
+        habitat: Log odds by the habitat head alone ``(B, S)``; None where it was not asked for.
+        shown: Which values of the environment the network was shown, bool ``(B, E)``; to predict
+            them is no achievement. None: none of them.
     """
 
     logits: Tensor
     environment: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Widths and depths of a network.
-
-    Args:
-        width: d, of the trunk.
-        bottleneck: b, of the layer before the species.
-        environment_width: e, of the environment head.
-        blocks: N, FiLM blocks of the trunk.
-        species_blocks: M, blocks of the species head.
-        environment_blocks: Blocks of the environment head.
-        dropout: In the trunk and the environment head.
-        species_dropout: In the species head.
-    """
-
-    width: int
-    bottleneck: int
-    environment_width: int
-    blocks: int
-    species_blocks: int
-    environment_blocks: int
-    dropout: float
-    species_dropout: float
-
-    @classmethod
-    def scaled(cls, scale: float) -> Shape:
-        """The shape of a network of a given scale; 1.0 has about seven million parameters."""
-        dropout = min(max(0.1 + 0.025 * (scale - 1), 0.0), 0.3)
-        return cls(
-            width=max(64, round(512 * scale / 64) * 64),
-            bottleneck=max(32, round(128 * scale / 32) * 32),
-            environment_width=max(64, round(256 * scale / 64) * 64),
-            blocks=max(1, round(4 * scale)),
-            species_blocks=max(1, round(2 * scale)),
-            environment_blocks=max(1, round(scale)),
-            dropout=dropout,
-            species_dropout=min(dropout + 0.1, 0.4),
-        )
-
-
-class ResidualBlock(nn.Module):
-    """``x + [LN, GELU, Linear, LN, GELU, Dropout, Linear](x)``."""
-
-    def __init__(self, width: int, dropout: float) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.LayerNorm(width, eps=NORM_EPSILON),
-            nn.GELU(),
-            nn.Linear(width, width),
-            nn.LayerNorm(width, eps=NORM_EPSILON),
-            nn.GELU(),
-            Dropout(dropout),
-            nn.Linear(width, width),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Transforms ``(B, width)``."""
-        result: Tensor = x + self.layers(x)
-        return result
-
-
-class WeekModulation(nn.Module):
-    """FiLM from the week: ``x = γ x + β`` with ``γ = 1 + tanh(raw)``.
-
-    There are 49 weeks only, so γ and β are computed once a batch for all of them and looked up.
-    """
-
-    def __init__(self, harmonics: int, width: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(2 * harmonics, width), nn.GELU(), nn.Linear(width, 2 * width)
-        )
-        last = self.layers[-1]
-        assert isinstance(last, nn.Linear)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
-
-    def forward(self, x: Tensor, week: Tensor, weeks: Tensor) -> Tensor:
-        """Modulates ``(B, width)`` by weeks ``(B,)``, given all weeks' encodings ``(49, ·)``."""
-        raw, shift = self.layers(weeks).chunk(2, dim=-1)
-        table = torch.cat([1 + raw.tanh(), shift], dim=-1)
-        gamma, beta = nn.functional.embedding(week, table).chunk(2, dim=-1)
-        return gamma * x + beta
+    habitat: Tensor | None = None
+    shown: Tensor | None = None
 
 
 class OccurrenceNetwork(nn.Module):
     """From places and weeks to species.
+
+    With a habitat head, ``logits = g · direct + (1 - g) · habitat``, where the gate
+    ``g = σ(W x + c)`` of each species reads the trunk, and the habitat head reads the environment:
+    as it was given where it is an input and known, else as predicted, without a gradient.
 
     Args:
         encoding: The module that encodes positions, with its output's ``size``.
         shape: Widths and depths.
         week_harmonics: Harmonics of the week.
         species: S, the number of species.
-        environment: E, the number of encoded environment values; 0 for none.
+        environment: E, the number of encoded environment values; 0 for no environment head.
+        habitat: Whether there is a habitat head; it needs the environment head.
+        environment_input: What reads the environment; None for places and weeks alone.
     """
 
     weeks: Tensor
 
     def __init__(
         self,
-        encoding: HarmonicEncoding | SphericalEncoding,
+        encoding: Encoding,
         shape: Shape,
         *,
         week_harmonics: int,
         species: int,
         environment: int,
+        habitat: bool = False,
+        environment_input: EnvironmentInput | None = None,
     ) -> None:
         super().__init__()
         width = shape.width
-        self.encoding = encoding
+        self.encoding, self.environment_input = encoding, environment_input
         self.register_buffer("weeks", week_table(week_harmonics), persistent=False)
-        self.input = nn.Linear(encoding.size, width)
+        read = environment_input.size if environment_input is not None else 0
+        self.input = nn.Linear(encoding.size + read, width)
         self.blocks = nn.ModuleList(
             ResidualBlock(width, shape.dropout) for _ in range(shape.blocks)
         )
@@ -167,35 +110,44 @@ class OccurrenceNetwork(nn.Module):
             WeekModulation(week_harmonics, width) for _ in range(shape.blocks)
         )
         self.norm = nn.LayerNorm(width, eps=NORM_EPSILON)
-        self.species_trunk = nn.Sequential(
-            *(ResidualBlock(width, shape.species_dropout) for _ in range(shape.species_blocks)),
-            nn.LayerNorm(width, eps=NORM_EPSILON),
-            nn.Linear(width, shape.bottleneck),
-            nn.GELU(),
-        )
+        self.species_trunk = species_trunk(shape)
         self.species = nn.Linear(shape.bottleneck, species)
-        self.environment = _environment_head(shape, environment) if environment else None
+        self.environment = environment_head(shape, environment) if environment else None
+        self.habitat_trunk = habitat_trunk(shape, environment) if habitat else None
+        self.habitat = nn.Linear(shape.bottleneck, species) if habitat else None
+        self.gate = _gate(width, species) if habitat else None
+        self.bottleneck = shape.bottleneck
 
     def forward(self, places: Places) -> Prediction:
-        """Species logits, and in training mode the environment too."""
-        trunk = self.trunk(places.position, places.week)
-        logits = self.logits(self.species_trunk(trunk))
-        if self.environment is None or not self.training:
+        """Species logits, and in training mode what the other heads say too."""
+        shown = self._shown(places.environment, len(places.week))
+        trunk = self._trunk(places.position, places.week, shown)
+        environment = self._environment(trunk)
+        features = self._features(trunk, environment, shown)
+        logits, habitat = self._mixed(features, _all)
+        if environment is None or not self.training:
             return Prediction(logits)
-        return Prediction(logits, self.environment(trunk))
+        seen = None
+        if self.environment_input is not None and shown is not None:
+            seen = self.environment_input.mask(shown, environment.shape[1])
+        return Prediction(logits, environment, habitat, seen)
 
-    def trunk(self, position: Tensor, week: Tensor) -> Tensor:
-        """What all heads read ``(B, width)``."""
-        x = self.input(self.encoding(position))
-        for block, modulation in zip(self.blocks, self.modulations, strict=True):
-            x = modulation(block(x), week, self.weeks)
-        normed: Tensor = self.norm(x)
-        return normed
+    def features(self, position: Tensor, week: Tensor, environment: Tensor | None = None) -> Tensor:
+        """What `logits` needs of every sample, however many species there are.
 
-    def features(self, position: Tensor, week: Tensor) -> Tensor:
-        """What `logits` needs of every sample, however many species there are ``(B, F)``."""
-        features: Tensor = self.species_trunk(self.trunk(position, week))
-        return features
+        Args:
+            position: Latitudes and longitudes in degrees ``(B, 2)``.
+            week: Weeks 0-48 ``(B,)``.
+            environment: Encoded environment ``(B, E)``, NaN where unknown; it is read where the
+                network was made to. None: nothing is known.
+
+        Returns:
+            ``(B, F)``.
+        """
+        shown = self._shown(environment, len(week))
+        trunk = self._trunk(position, week, shown)
+        predicted = self._environment(trunk) if self.habitat is not None else None
+        return self._features(trunk, predicted, shown)
 
     def logits(self, features: Tensor, columns: slice | Tensor | None = None) -> Tensor:
         """Log odds of species; those of a few species cost their columns only.
@@ -207,23 +159,90 @@ class OccurrenceNetwork(nn.Module):
         Returns:
             ``(B, S)``, or a column for each of ``columns``.
         """
-        head = self.species
         if columns is None:
-            logits: Tensor = head(features)
-            return logits
-        return nn.functional.linear(features, head.weight[columns], head.bias[columns])
+            return self._mixed(features, _all)[0]
+
+        def linear(head: nn.Linear, x: Tensor) -> Tensor:
+            return nn.functional.linear(x, head.weight[columns], head.bias[columns])
+
+        return self._mixed(features, linear)[0]
+
+    def pair_logits(self, features: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """Log odds of pairs of sample and species, at the cost of the pairs alone.
+
+        Args:
+            features: From `features` ``(B, F)``.
+            rows: Sample of each pair ``(P,)``.
+            columns: Species of each pair ``(P,)``.
+
+        Returns:
+            ``(P,)``.
+        """
+
+        def linear(head: nn.Linear, x: Tensor) -> Tensor:
+            return (x * head.weight[columns]).sum(dim=-1) + head.bias[columns]
+
+        return self._mixed(features[rows], linear)[0]
 
     @torch.no_grad()
     def start_from_prevalence(self, prevalence: Tensor) -> None:
         """Sets the output bias to the log odds of known shares of samples ``(S,)``."""
-        self.species.bias.copy_(torch.logit(prevalence))
+        for head in (self.species, self.habitat):
+            if head is not None:
+                head.bias.copy_(torch.logit(prevalence))
+
+    def _shown(self, environment: Tensor | None, batch: int) -> Tensor | None:
+        if self.environment_input is None:
+            return None
+        return self.environment_input.shown(environment, batch)
+
+    def _trunk(self, position: Tensor, week: Tensor, shown: Tensor | None) -> Tensor:
+        """What all heads read ``(B, width)``."""
+        read = self.encoding(position)
+        if self.environment_input is not None:
+            read = torch.cat([read, self.environment_input(shown)], dim=-1)
+        x = self.input(read)
+        for block, modulation in zip(self.blocks, self.modulations, strict=True):
+            x = modulation(block(x), week, self.weeks)
+        normed: Tensor = self.norm(x)
+        return normed
+
+    def _environment(self, trunk: Tensor) -> Tensor | None:
+        """The predicted environment, where a head will use it or training asks for it."""
+        if self.environment is None or not (self.training or self.habitat is not None):
+            return None
+        predicted: Tensor = self.environment(trunk)
+        return predicted
+
+    def _features(self, trunk: Tensor, environment: Tensor | None, shown: Tensor | None) -> Tensor:
+        own: Tensor = self.species_trunk(trunk)
+        if self.habitat_trunk is None or environment is None:
+            return own
+        believed = environment.detach()
+        if self.environment_input is not None and shown is not None:
+            believed = self.environment_input.filled(believed, shown)
+        return torch.cat([own, self.habitat_trunk(believed), trunk.to(own.dtype)], dim=-1)
+
+    def _mixed(
+        self, features: Tensor, linear: Callable[[nn.Linear, Tensor], Tensor]
+    ) -> tuple[Tensor, Tensor | None]:
+        """Logits, and those of the habitat head alone."""
+        if self.habitat is None or self.gate is None:
+            return linear(self.species, features), None
+        first, second = self.bottleneck, 2 * self.bottleneck
+        direct = linear(self.species, features[:, :first])
+        habitat = linear(self.habitat, features[:, first:second])
+        gate = linear(self.gate, features[:, second:]).sigmoid()
+        return torch.lerp(habitat, direct, gate), habitat
 
 
-def _environment_head(shape: Shape, outputs: int) -> nn.Sequential:
-    width = shape.environment_width
-    return nn.Sequential(
-        nn.Linear(shape.width, width),
-        *(ResidualBlock(width, shape.dropout) for _ in range(shape.environment_blocks)),
-        nn.LayerNorm(width, eps=NORM_EPSILON),
-        nn.Linear(width, outputs),
-    )
+def _all(head: nn.Linear, x: Tensor) -> Tensor:
+    every: Tensor = head(x)
+    return every
+
+
+def _gate(width: int, species: int) -> nn.Linear:
+    gate = nn.Linear(width, species)
+    nn.init.zeros_(gate.weight)
+    nn.init.constant_(gate.bias, _OPEN_GATE)
+    return gate
