@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from quadrat.occurrence.judging.final_scores import judge
 from quadrat.occurrence.predictor import OccurrencePredictor
 from quadrat.occurrence.records.cells import CellTable, read_cells
 from quadrat.occurrence.records.taxonomy import Species, Vocabulary, read_watchlist
-from quadrat.occurrence.samples.dataset import left_out, make_samples
+from quadrat.occurrence.samples.dataset import SampleSet, left_out, make_samples
+from quadrat.occurrence.samples.known_environment import KnownEnvironment
 from quadrat.occurrence.samples.partition import make_partition
 from quadrat.occurrence.schema import OccurrenceExperiment, SplitSection
 from quadrat.occurrence.training import train
@@ -51,7 +53,8 @@ def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
     backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
     predictor = load(run.folder)
     vocabulary, counts = _known_from(run)
-    cells = read_cells(table or experiment.data.table, environment=[])
+    known = predictor.environment
+    cells = read_cells(table or experiment.data.table, environment=None if known else [])
     _refuse_strangers(cells, vocabulary)
     if table is None:
         parts = make_partition(cells, experiment.split, experiment.data.sample_fraction)
@@ -63,7 +66,7 @@ def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
         protocol = _protocol(cells, blocks, experiment.split)
     found = judge(
         predictor.network,
-        make_samples(cells, judged, vocabulary),
+        _samples(cells, judged, vocabulary, known),
         vocabulary=vocabulary,
         counts=counts,
         blocks=blocks[judged],
@@ -79,6 +82,24 @@ def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
 def load(folder: Path) -> OccurrencePredictor:
     """The trained model of a run folder."""
     return OccurrencePredictor.load(folder)
+
+
+def _samples(
+    cells: CellTable,
+    judged: NDArray[np.int64],
+    vocabulary: Vocabulary,
+    known: KnownEnvironment | None,
+) -> SampleSet:
+    """The samples of cells, with the environment that the table or the run knows of them."""
+    samples = make_samples(cells, judged, vocabulary)
+    if known is None:
+        return samples
+    given = {
+        name: cells.environment[judged, column]
+        for column, name in enumerate(cells.environment_names)
+        if name in known.encoder.names
+    }
+    return replace(samples, environment=known.encoded(samples.lat, samples.lon, given))
 
 
 def _protocol(cells: CellTable, blocks: NDArray[np.str_], split: SplitSection) -> dict[str, Any]:

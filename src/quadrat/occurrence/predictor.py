@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from quadrat.occurrence.network.model import NetworkSpec, load_model, pick_devic
 from quadrat.occurrence.network.species_network import OccurrenceNetwork
 from quadrat.occurrence.records.places import check_places, read_places
 from quadrat.occurrence.records.taxonomy import Species, Vocabulary
+from quadrat.occurrence.samples.known_environment import KnownEnvironment
 from quadrat.runtime.weeks import WEEKS, WHOLE_YEAR, week_of_date
+from quadrat.tables import numeric_column
 
 _CHUNK = 4096
 """Samples that go through the network at a time."""
@@ -71,6 +74,7 @@ class OccurrencePredictor:
         network: The network.
         spec: Its shape.
         vocabulary: The species of its outputs.
+        environment: What is known of the environment of places, for a network that reads it.
         device: Where it computes.
     """
 
@@ -81,12 +85,13 @@ class OccurrencePredictor:
         network: OccurrenceNetwork,
         spec: NetworkSpec,
         vocabulary: Vocabulary,
+        environment: KnownEnvironment | None = None,
         *,
         device: str = "auto",
     ) -> None:
         self.device = pick_device(device)
         self.network = network.to(self.device).eval()
-        self.spec, self.vocabulary = spec, vocabulary
+        self.spec, self.vocabulary, self.environment = spec, vocabulary, environment
 
     @classmethod
     def load(cls, folder: Path | str, *, device: str = "auto") -> OccurrencePredictor:
@@ -95,29 +100,47 @@ class OccurrencePredictor:
         Raises:
             RunError: The folder holds no occurrence model.
         """
-        return cls(*load_model(Path(folder)), device=device)
+        folder = Path(folder)
+        network, spec, vocabulary = load_model(folder)
+        known = KnownEnvironment.load(folder) if spec.environment_inputs else None
+        return cls(network, spec, vocabulary, known, device=device)
 
     def save(self, folder: Path | str) -> None:
         """Writes what `load` needs into a folder."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         save_model(folder, self.network, self.spec, self.vocabulary, "model.safetensors")
+        if self.environment is not None:
+            self.environment.save(folder)
 
     def predict(self, table: pl.DataFrame | Path | str) -> SpeciesPredictions:
         """Predicts a table of places.
 
         Args:
             table: A table or its file, with ``lat``, ``lon`` and ``week`` (0 is the whole year) or
-                ``date``.
+                ``date``. Where the network reads the environment, columns of it may be given, in
+                the units of the training table.
 
         Raises:
             DataError: Columns are missing, or rows hold values that cannot be.
         """
         places = read_places(table)
-        probabilities = self.probabilities(places.lat, places.lon, places.week)
+        names = self.environment.encoder.names if self.environment is not None else ()
+        given = {
+            name: numeric_column(places.frame, name, "the table of places")
+            for name in names
+            if name in places.frame.columns
+        }
+        probabilities = self.probabilities(places.lat, places.lon, places.week, given)
         return SpeciesPredictions(places.frame, self.vocabulary.codes, probabilities)
 
-    def probabilities(self, lat: ArrayLike, lon: ArrayLike, week: ArrayLike) -> NDArray[np.float32]:
+    def probabilities(
+        self,
+        lat: ArrayLike,
+        lon: ArrayLike,
+        week: ArrayLike,
+        environment: Mapping[str, ArrayLike] | None = None,
+    ) -> NDArray[np.float32]:
         """The probability of every species.
 
         Args:
@@ -125,14 +148,18 @@ class OccurrencePredictor:
             lon: Longitudes in degrees ``(N,)``.
             week: Weeks 1-48 ``(N,)``, or 0 for the whole year: the maximum over all weeks. The
                 three broadcast.
+            environment: Environment columns in the units of the training table, by name ``(N,)``,
+                NaN where unknown. Where the network reads the environment and it is not given
+                here, the nearest cell of the run speaks for places near enough to it.
 
         Returns:
             float32 ``(N, S)`` in the order of ``vocabulary``.
 
         Raises:
             DataError: A latitude, longitude or week outside its range.
+            UsageError: The network does not know an environment column.
         """
-        return self._answers(lat, lon, week, slice(None))
+        return self._answers(lat, lon, week, slice(None), environment)
 
     def species_list(
         self,
@@ -143,6 +170,7 @@ class OccurrencePredictor:
         date: str | dt.date | None = None,
         top: int | None = None,
         threshold: float = 0.0,
+        environment: Mapping[str, float] | None = None,
     ) -> pl.DataFrame:
         """The species of a place, the most probable first.
 
@@ -153,6 +181,7 @@ class OccurrencePredictor:
             date: A date instead of the week.
             top: At most so many species.
             threshold: Only species at least as probable as this.
+            environment: Environment columns by name, as in `probabilities`.
 
         Returns:
             Columns ``code``, ``scientific_name``, ``common_name`` and ``probability``.
@@ -164,7 +193,7 @@ class OccurrencePredictor:
             week = week_of_date(date)
         elif week is None or date is not None:
             raise UsageError("give either a week (1-48, 0 for the whole year) or a date.")
-        probability = self.probabilities(lat, lon, week)[0]
+        probability = self.probabilities(lat, lon, week, environment)[0]
         order = np.argsort(-probability, kind="stable")
         order = order[probability[order] >= threshold][:top]
         species = [self.vocabulary.species[column] for column in order.tolist()]
@@ -220,7 +249,12 @@ class OccurrencePredictor:
         return RangeMap(self.vocabulary.species[column], week, lat, lon, values.reshape(shape))
 
     def _answers(
-        self, lat: ArrayLike, lon: ArrayLike, week: ArrayLike, columns: slice
+        self,
+        lat: ArrayLike,
+        lon: ArrayLike,
+        week: ArrayLike,
+        columns: slice,
+        environment: Mapping[str, ArrayLike] | None = None,
     ) -> NDArray[np.float32]:
         lats, lons, weeks = np.broadcast_arrays(
             np.atleast_1d(np.asarray(lat, np.float64)),
@@ -229,21 +263,47 @@ class OccurrencePredictor:
         )
         check_places(lats, lons, weeks)
         position = torch.from_numpy(np.stack([lats, lons], axis=1)).float()
+        known = self._known(lats, lons, environment or {})
         answer = np.empty((len(lats), len(self.vocabulary)), np.float32)[:, columns]
         year = weeks == WHOLE_YEAR
         for rows in _chunks(np.flatnonzero(~year), _CHUNK):
-            answer[rows] = self._forward(position[rows], torch.tensor(weeks[rows]), columns)
+            week_of = torch.tensor(weeks[rows])
+            answer[rows] = self._forward(position[rows], week_of, known[rows], columns)
         every = torch.arange(1, WEEKS + 1)
         for rows in _chunks(np.flatnonzero(year), _CHUNK // WEEKS):
-            repeated = position[rows].repeat_interleave(WEEKS, dim=0)
-            found = self._forward(repeated, every.repeat(len(rows)), columns)
+            place, surroundings = (
+                values[rows].repeat_interleave(WEEKS, dim=0) for values in (position, known)
+            )
+            found = self._forward(place, every.repeat(len(rows)), surroundings, columns)
             answer[rows] = found.reshape(len(rows), WEEKS, -1).max(axis=1)
         return answer
 
+    def _known(
+        self,
+        lat: NDArray[np.float64],
+        lon: NDArray[np.float64],
+        given: Mapping[str, ArrayLike],
+    ) -> Tensor:
+        """The encoded environment ``(N, E)``; E is 0 where the network does not read it."""
+        if self.environment is None:
+            if given:
+                raise UsageError(
+                    "this model reads no environment (network.environment_input was off); ask "
+                    "without it."
+                )
+            return torch.empty(len(lat), 0)
+        columns = {
+            name: np.broadcast_to(np.asarray(values, np.float64), lat.shape)
+            for name, values in given.items()
+        }
+        return torch.from_numpy(self.environment.encoded(lat, lon, columns))
+
     @torch.inference_mode()
-    def _forward(self, position: Tensor, week: Tensor, columns: slice) -> NDArray[np.float32]:
-        features = self.network.features(position.to(self.device), week.to(self.device))
-        logits = self.network.logits(features, columns)
+    def _forward(
+        self, position: Tensor, week: Tensor, environment: Tensor, columns: slice
+    ) -> NDArray[np.float32]:
+        inputs = (values.to(self.device) for values in (position, week, environment))
+        logits = self.network.logits(self.network.features(*inputs), columns)
         probabilities: NDArray[np.float32] = logits.sigmoid().float().cpu().numpy()
         return probabilities
 

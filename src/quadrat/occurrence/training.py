@@ -26,6 +26,7 @@ from quadrat.occurrence.objective import SpeciesObjective
 from quadrat.occurrence.records.taxonomy import Vocabulary, read_watchlist
 from quadrat.occurrence.samples.batches import SampleBatches
 from quadrat.occurrence.samples.dataset import OccurrenceData, SampleSet, left_out, prepare
+from quadrat.occurrence.samples.known_environment import KnownEnvironment
 from quadrat.occurrence.schema import OccurrenceExperiment
 from quadrat.runs import FORMAT_VERSION, History, Run, write_json
 from quadrat.runtime.weeks import WEEKS
@@ -147,8 +148,7 @@ def build_network(
 ) -> tuple[OccurrenceNetwork, NetworkSpec]:
     """A fresh network for some data, its output set to the prevalence of the species."""
     seed_everything(experiment.seed)
-    environment = data.encoder.encoded(data.table.environment[:1]).shape[1]
-    spec = NetworkSpec.of(experiment.network, species=len(data.vocabulary), environment=environment)
+    spec = NetworkSpec.of(experiment.network, species=len(data.vocabulary), encoder=data.encoder)
     network = spec.build(experiment.seed)
     samples = len(data.partition.train) * WEEKS
     prevalence = (data.counts + 0.5) / (samples + 1)
@@ -213,5 +213,7 @@ def _write(
     write_table(judged.cells, run.path("cells.parquet"))
     curve = {name: values.tolist() for name, values in vars(judged.reliability).items()}
     write_json(run.path("reliability.json"), curve)
+    if spec.environment_inputs:
+        KnownEnvironment.of(data.table, data.encoder).save(run.folder)
     save_model(run.folder, network, spec, data.vocabulary, WEIGHTS)
     write_json(run.path("metrics.json"), judged.metrics.to_dict())

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 
 from quadrat.occurrence.samples.environment import EnvironmentEncoder
@@ -40,3 +42,17 @@ def test_what_was_fitted_can_be_written():
 
 def test_no_columns_at_all():
     assert EnvironmentEncoder.fitted((), np.empty((3, 0))).encoded(np.empty((3, 0))).shape == (3, 0)
+
+
+def test_what_was_written_can_be_read():
+    encoder = EnvironmentEncoder.fitted(NAMES, TRAINING)
+    again = EnvironmentEncoder.from_dict(json.loads(json.dumps(encoder.to_dict())))
+    assert again == encoder
+    np.testing.assert_array_equal(again.encoded(TRAINING), encoder.encoded(TRAINING))
+
+
+def test_where_the_values_of_columns_are():
+    encoder = EnvironmentEncoder.fitted(NAMES, TRAINING)
+    assert encoder.positions(["landcover_class"]) == [2, 3]
+    assert encoder.positions(["depth_m", "elevation_m"]) == [0, 5]
+    assert encoder.positions(NAMES) == list(range(6)) and encoder.positions([]) == []

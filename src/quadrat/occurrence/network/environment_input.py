@@ -31,11 +31,12 @@ class EnvironmentInput(nn.Module):
         """What the network gets to see ``(B, I)``, NaN where unknown or hidden.
 
         Args:
-            environment: Encoded environment ``(B, E)``, NaN where unknown; None: all unknown.
+            environment: Encoded environment ``(B, E)``, NaN where unknown; where it is None or E
+                is 0, nothing is known.
             batch: B.
         """
         device = self.positions.device
-        if environment is None:
+        if environment is None or environment.shape[1] == 0:
             return torch.full((batch, len(self.positions)), torch.nan, device=device)
         values = environment[:, self.positions]
         if not self.training:

@@ -11,12 +11,13 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from quadrat.errors import RunError, UsageError
+from quadrat.errors import RunError, UsageError, closest
 from quadrat.occurrence.network.blocks import Shape
 from quadrat.occurrence.network.encodings import ENCODINGS
 from quadrat.occurrence.network.environment_input import EnvironmentInput
 from quadrat.occurrence.network.species_network import OccurrenceNetwork
 from quadrat.occurrence.records.taxonomy import Vocabulary
+from quadrat.occurrence.samples.environment import EnvironmentEncoder
 from quadrat.occurrence.schema import NetworkSection
 from quadrat.runs import FORMAT_VERSION, atomic_path, read_json, write_json
 
@@ -50,12 +51,16 @@ class NetworkSpec:
     environment_dropout: float = 0.0
 
     @classmethod
-    def of(cls, section: NetworkSection, *, species: int, environment: int) -> NetworkSpec:
+    def of(
+        cls, section: NetworkSection, *, species: int, encoder: EnvironmentEncoder
+    ) -> NetworkSpec:
         """The spec of an experiment's network for its data.
 
         Raises:
-            UsageError: A habitat head is wanted where there is no environment.
+            UsageError: A part needs environment columns that there are not.
         """
+        environment = sum(column.width for column in encoder.columns)
+        inputs = _input_positions(section, encoder)
         if section.habitat_head and environment == 0:
             raise UsageError(
                 "network.habitat_head needs the environment, but the table has no environment "
@@ -69,6 +74,8 @@ class NetworkSpec:
             species=species,
             environment=environment if section.environment_weight > 0 else 0,
             habitat_head=section.habitat_head,
+            environment_inputs=inputs,
+            environment_dropout=section.environment_dropout if inputs else 0.0,
         )
 
     @classmethod
@@ -105,6 +112,30 @@ class NetworkSpec:
             habitat=self.habitat_head,
             environment_input=reader,
         )
+
+
+def _input_positions(section: NetworkSection, encoder: EnvironmentEncoder) -> tuple[int, ...]:
+    """Which encoded values the network reads.
+
+    Raises:
+        UsageError: A column is not there.
+    """
+    chosen = section.environment_input
+    if chosen is True:
+        if not encoder.names:
+            raise UsageError("network.environment_input = true, but there are no such columns.")
+        chosen = encoder.names
+    names = chosen or ()
+    missing = [
+        f"'{name}'{closest(name, encoder.names)}" for name in names if name not in encoder.names
+    ]
+    if missing:
+        raise UsageError(
+            f"network.environment_input names columns that are not among the environment: "
+            f"{', '.join(missing)}. The columns are: {', '.join(encoder.names) or 'none'}. Change "
+            "the key, or add them to data.environment."
+        )
+    return tuple(encoder.positions(names))
 
 
 def save_weights(network: OccurrenceNetwork, path: Path) -> None:

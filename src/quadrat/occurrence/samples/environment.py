@@ -1,8 +1,8 @@
-"""The environment of a cell as targets of a network: shares as they are, classes one-hot."""
+"""The environment of a cell as numbers for a network: shares as they are, classes one-hot."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,11 @@ class EncodedColumn:
         sd = float(known.std())
         return cls(name, "number", float(known.mean()), sd if sd > 0 else 1.0)
 
+    @property
+    def width(self) -> int:
+        """How many values the encoding has."""
+        return len(self.classes) if self.kind == "class" else 1
+
     def encoded(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Encodes ``(C,)`` as ``(C, width)``; a class that training did not have is unknown."""
         if self.kind == "class":
@@ -75,6 +80,26 @@ class EnvironmentEncoder:
         parts = [column.encoded(v) for column, v in zip(self.columns, values.T, strict=True)]
         joined = np.concatenate(parts, axis=1) if parts else np.empty((len(values), 0))
         return joined.astype(np.float32)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(column.name for column in self.columns)
+
+    def positions(self, names: Sequence[str]) -> list[int]:
+        """Where the encoded values of some columns are among the E, in the encoder's order."""
+        widths = [column.width for column in self.columns]
+        chosen = [column.name in set(names) for column in self.columns]
+        return np.flatnonzero(np.repeat(chosen, widths)).tolist()
+
+    @classmethod
+    def from_dict(cls, described: Mapping[str, Mapping[str, Any]]) -> EnvironmentEncoder:
+        """The encoder that `to_dict` described."""
+        columns = (
+            EncodedColumn(name, **{**keys, "classes": tuple(keys.get("classes", ()))})
+            for name, keys in described.items()
+        )
+        return cls(tuple(columns))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for ``preprocessing.json``."""

@@ -46,6 +46,19 @@ class NetworkSection(Section):
         "habitat_head nothing is weighed.",
     )
 
+    environment_input: bool | tuple[str, ...] = Field(
+        False,
+        description="Environment columns that the network reads beside place and week, such as "
+        "['elevation_m'], or true for all; it then predicts those only where they were hidden.",
+    )
+    environment_dropout: float = Field(
+        0.2,
+        gt=0.0,
+        lt=1.0,
+        description="Share of training samples whose environment input is hidden, so that places "
+        "of unknown environment can be asked for; without environment_input nothing is hidden.",
+    )
+
     @model_validator(mode="after")
     def _habitat_needs_environment(self) -> NetworkSection:
         if self.habitat_head and self.environment_weight == 0:
