@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from quadrat.errors import RunError, UsageError, closest
 from quadrat.geo import EARTH_RADIUS_KM, EDGE_KM, chord, unit_vectors
-from quadrat.occurrence.records.cells import CellTable
 from quadrat.occurrence.samples.environment import EnvironmentEncoder
 from quadrat.runs import FORMAT_VERSION, read_json, write_json
 from quadrat.tables import read_table, write_table
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
+
+    from quadrat.occurrence.records.cells import CellTable
 
 _DESCRIPTION, _CELLS = "environment.json", "environment.parquet"
 
