@@ -3,7 +3,7 @@
     python benchmarks/occurrence.py combined.parquet --seconds 120 --samples-per-second 15000 \
         --map 0.47
 
-Trains the recipe ``species-world`` on the table and leaves with 1 where a limit is missed.
+Trains the recipe ``species`` on the table and leaves with 1 where a limit is missed.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main() -> int:
 def _experiment(table: Path, overrides: list[str]) -> OccurrenceExperiment:
     import tomllib
 
-    document = tomllib.loads(recipe_text("species-world"))
+    document = tomllib.loads(recipe_text("species"))
     document["data"]["table"] = str(table.resolve())
     experiment: Experiment = parse(document, overrides)
     assert isinstance(experiment, OccurrenceExperiment)

@@ -222,6 +222,11 @@ class Run:
             RunError: The run has not finished.
         """
         if not self.path("metrics.json").exists():
+            if self.status().get("state") == "imported":
+                raise RunError(
+                    f"{self.folder} was imported and has no scores of its own. Judge it on a "
+                    "table with `quadrat evaluate RUN --data FILE`."
+                )
             raise RunError(
                 f"{self.folder} has no metrics.json: the run is {self.status().get('state')}. "
                 "Finish it with `quadrat train … --resume` and this folder."

@@ -93,7 +93,7 @@ def test_parquet_without_weeks(quadrat, planet: PlanetWorld, tmp_path: Path):
         tmp_path / "cells.parquet"
     )
     done = quadrat(
-        "train", "species-world", "--set", f"data.table={tmp_path / 'cells.parquet'}",
+        "train", "species", "--set", f"data.table={tmp_path / 'cells.parquet'}",
         "--set", f"data.taxonomy={planet.taxonomy}", "--out", tmp_path / "runs",
     )  # fmt: skip
     check_says(done, "cells.parquet", "week_1")
@@ -107,7 +107,7 @@ def test_latitude_91(quadrat, planet: PlanetWorld, tmp_path: Path):
         tmp_path / "cells.parquet"
     )
     done = quadrat(
-        "train", "species-world", "--set", f"data.table={tmp_path / 'cells.parquet'}",
+        "train", "species", "--set", f"data.table={tmp_path / 'cells.parquet'}",
         "--set", f"data.taxonomy={planet.taxonomy}", "--out", tmp_path / "runs",
     )  # fmt: skip
     check_says(done, "91", "cells.parquet")

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 VERBS = [
-    "demo", "recipes", "check", "train", "evaluate", "report", "runs", "predict", "submit",
-    "species", "map",
+    "demo", "recipes", "import", "check", "train", "evaluate", "report", "runs", "predict",
+    "submit", "species", "map",
 ]  # fmt: skip
 HEAVY = {"torch", "polars", "pydantic", "numpy", "rich", "timm", "sklearn", "matplotlib"}
 

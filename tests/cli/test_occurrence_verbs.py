@@ -36,13 +36,13 @@ def trained(planet: PlanetWorld, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
     overrides = [value for value in settings(planet) if value != "--set"]
     out = tmp_path_factory.mktemp("runs")
-    return workflow.train("species-world", out=out, overrides=overrides).folder
+    return workflow.train("species", out=out, overrides=overrides).folder
 
 
 def test_train_leaves_the_files_of_a_run(
     quadrat: Callable[..., Outcome], planet: PlanetWorld, tmp_path: Path
 ):
-    done = quadrat("train", "species-world", "--out", tmp_path, *settings(planet))
+    done = quadrat("train", "species", "--out", tmp_path, *settings(planet))
     assert done.code == 0, done.err
     run = Path(done.last_line)
     for name in RUN_FILES:
@@ -117,7 +117,7 @@ def test_evaluate_and_check(quadrat: Callable[..., Outcome], trained: Path, plan
     assert done.code == 0, done.err
     assert json.loads(done.out)["scores"]["map"] > 0
     assert (trained / "evaluations" / "again" / "metrics.json").is_file()
-    checked = quadrat("check", "species-world", *settings(planet))
+    checked = quadrat("check", "species", *settings(planet))
     assert checked.code == 0, checked.err
 
 

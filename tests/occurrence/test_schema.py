@@ -56,9 +56,9 @@ def test_what_is_refused(section, keys, message):
 
 
 def test_the_recipe_is_an_experiment(tmp_path):
-    path = tmp_path / "species-world.toml"
-    path.write_text(recipe_text("species-world"))
-    assert load(path).name == "species-world"
+    path = tmp_path / "species.toml"
+    path.write_text(recipe_text("species"))
+    assert load(path).name == "species"
 
 
 def test_the_package_alone_is_light():

@@ -85,4 +85,4 @@ def test_occurrence_survives_a_kill(planet: PlanetWorld, tmp_path: Path):
     overrides = [f"data.table={planet.table}", f"data.taxonomy={planet.taxonomy}"]
     overrides += ["network.scale=0.25", "optimiser.epochs=6", "run.save_every=1"]
     overrides += ["score.bootstrap=50"]
-    check_kills(tmp_path, "species-world", overrides)
+    check_kills(tmp_path, "species", overrides)

@@ -1,4 +1,4 @@
-"""Verbs to start with: demo and recipes."""
+"""Verbs to start with: demo, recipes, import."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     """Adds the verbs of this module."""
     app.command()(demo)
     app.command()(recipes)
+    app.command("import")(import_model)
 
 
 def demo(
@@ -78,3 +79,32 @@ def recipes(
             raise UsageError(f"{out} exists already; give another file.")
         write_text(out, recipe_text(name))
         typer.echo(str(out))
+
+
+def import_model(
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(metavar="CHECKPOINT", help="checkpoint_best.pt of the BirdNET geomodel."),
+    ],
+    labels: Annotated[
+        Path | None, typer.Option(help="Its labels.txt; by default the one beside it.")
+    ] = None,
+    taxonomy: Annotated[
+        Path | None, typer.Option(help="Names and classes that go before the labels'.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="The combined parquet it learnt from: what its environment means."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder in which the run folder is made.")] = Path(
+        "runs"
+    ),
+    name: Annotated[str | None, typer.Option(help="First part of the run folder's name.")] = None,
+) -> None:
+    """Make a run of a geomodel checkpoint; the last line on stdout is the run folder."""
+    from quadrat import workflow
+
+    run = workflow.import_model(
+        checkpoint, labels=labels, taxonomy=taxonomy, data=data, out=out, name=name
+    )
+    typer.echo(str(run.folder))

@@ -52,7 +52,16 @@ def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
         raise RunError(f"{run.folder} is a run of the family '{experiment.family}'.")
     backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
     predictor = load(run.folder)
+    if table is None and run.status().get("state") == "imported":
+        raise RunError(
+            f"{run.folder} was imported, and which cells it has not learnt is not known. Give a "
+            "table to judge it on (--data)."
+        )
     vocabulary, counts = _known_from(run)
+    score = experiment.score
+    if counts is None:
+        score = score.model_copy(update={"baselines": False})
+        counts = TrainingCounts.unknown(len(vocabulary))
     known = predictor.environment
     cells = read_cells(table or experiment.data.table, environment=None if known else [])
     _refuse_strangers(cells, vocabulary)
@@ -71,7 +80,7 @@ def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
         counts=counts,
         blocks=blocks[judged],
         watchlist=vocabulary.columns(read_watchlist(experiment.data.watchlist)),
-        score=experiment.score,
+        score=score,
         protocol=protocol | left_out(cells, judged, vocabulary),
         backend=backend,
         seed=experiment.seed,
@@ -124,11 +133,13 @@ def _refuse_strangers(cells: CellTable, vocabulary: Vocabulary) -> None:
         )
 
 
-def _known_from(run: Run) -> tuple[Vocabulary, TrainingCounts]:
-    """The species of a run with their classes, and how often it saw them in training."""
+def _known_from(run: Run) -> tuple[Vocabulary, TrainingCounts | None]:
+    """The species of a run with their classes, and how often it saw them in training, if known."""
     species = read_table(run.path("species.parquet"))
     names = species.select("code", "scientific_name", "common_name", "class_name")
+    vocabulary = Vocabulary(tuple(Species(*row) for row in names.rows()))
+    if "n_train_by_week" not in species.columns:
+        return vocabulary, None
     by_week = species["n_train_by_week"].cast(pl.Array(pl.Int64, WEEKS)).to_numpy().T
     cells = int(read_json(run.path("preprocessing.json"))["training_cells"])
-    vocabulary = Vocabulary(tuple(Species(*row) for row in names.rows()))
     return vocabulary, TrainingCounts(np.ascontiguousarray(by_week), cells)

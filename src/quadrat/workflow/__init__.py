@@ -12,6 +12,7 @@ _EXPORTS = {
     "check": "quadrat.workflow.checking",
     "demo": "quadrat.workflow.demonstration",
     "evaluate": "quadrat.workflow.evaluation",
+    "import_model": "quadrat.workflow.importing",
     "load_experiment": "quadrat.workflow.experiments",
     "map_range": "quadrat.workflow.places",
     "predict": "quadrat.workflow.prediction",
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from quadrat.workflow.evaluation import evaluate as evaluate
     from quadrat.workflow.evaluation import report as report
     from quadrat.workflow.experiments import load_experiment as load_experiment
+    from quadrat.workflow.importing import import_model as import_model
     from quadrat.workflow.places import map_range as map_range
     from quadrat.workflow.places import species_list as species_list
     from quadrat.workflow.prediction import predict as predict

@@ -84,7 +84,7 @@ def _occurrence(out: Path, seed: int) -> DemoResult:
     current_progress().note("making a planet of species whose true ranges are known")
     world = make_planet(out / "planet", resolution=2, species=150, seed=seed)
     run = train(
-        "species-world",
+        "species",
         out=out / "runs",
         overrides=[
             "name=planet-demo",
@@ -102,7 +102,7 @@ def _occurrence(out: Path, seed: int) -> DemoResult:
         (
             f"quadrat species {run.folder} --lat {lat:.1f} --lon {lon:.1f} --week 20",
             f"quadrat map {run.folder} --species {species} --week 20",
-            "quadrat recipes species-world",
+            "quadrat recipes species",
         ),
     )
 

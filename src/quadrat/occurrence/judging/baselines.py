@@ -38,6 +38,11 @@ class TrainingCounts:
         counts = np.bincount(keys, minlength=WEEKS * labels.columns)
         return cls(counts.reshape(WEEKS, labels.columns), cells)
 
+    @classmethod
+    def unknown(cls, species: int) -> TrainingCounts:
+        """What is known of a model that came without its records."""
+        return cls(np.zeros((WEEKS, species), np.int64), 0)
+
     def baselines(self) -> dict[str, Seasons]:
         """The baselines by name.
 
