@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -45,18 +46,21 @@ def places():
 
 
 @pytest.mark.parametrize("scale", [0.1, 0.25, 0.5])
-def test_a_network_computes_what_the_geomodel_does(tmp_path, places, scale):
-    state = random_state(scale, species=4, environment=5, seed=3)
+@pytest.mark.parametrize("habitat", [False, True])
+def test_a_network_computes_what_the_geomodel_does(tmp_path, places, scale, habitat):
+    state = random_state(scale, species=4, environment=5, habitat=habitat, seed=3)
     file = write_checkpoint(tmp_path / "checkpoint_best.pt", state, CODES, scale)
     network = network_of(read_checkpoint(file))
     lat, lon, week = places
     logits, environment = forward(state, lat, lon, week)
     position = torch.from_numpy(np.stack([lat, lon], axis=1)).float()
     with torch.inference_mode():
-        trunk = network.trunk(position, torch.from_numpy(week))
-        found = network.logits(network.features(position, torch.from_numpy(week)))
-        np.testing.assert_allclose(found, logits, atol=2e-5)
-        np.testing.assert_allclose(network.environment(trunk), environment, atol=2e-5)
+        features = network.features(position, torch.from_numpy(week))
+        np.testing.assert_allclose(network.logits(features), logits, atol=2e-5)
+        batch = SimpleNamespace(position=position, week=torch.from_numpy(week), environment=None)
+        for module in network.modules():
+            module.dropped = 0
+        np.testing.assert_allclose(network.train()(batch).environment, environment, atol=2e-5)
     assert np.abs(logits).max() > 1
 
 

@@ -126,6 +126,7 @@ def _spec(weights: Mapping[str, Tensor], config: Mapping[str, Any]) -> NetworkSp
         scale=float(config.get("model_scale", _DEFAULT_SCALE)),
         species=len(weights["species_head.head.3.bias"]),
         environment=0 if environment is None else len(environment),
+        habitat_head="species_gate.weight" in weights,
     )
 
 

@@ -70,6 +70,7 @@ def network_keys(checkpoint: Checkpoint) -> dict[str, Any]:
         "encoding": spec.encoding,
         "coord_harmonics": spec.coord_harmonics,
         "week_harmonics": spec.week_harmonics,
+        "habitat_head": spec.habitat_head,
         **({} if spec.environment else {"environment_weight": 0.0}),
     }
 

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from quadrat.errors import DataError
+from quadrat.occurrence.network.blocks import Shape
 from quadrat.occurrence.network.model import NetworkSpec
-from quadrat.occurrence.network.species_network import OccurrenceNetwork, Shape
+from quadrat.occurrence.network.species_network import OccurrenceNetwork
 from quadrat.occurrence.transfer.checkpoint import Checkpoint
 
 _NO_WEIGHTS = (".harmonics",)
@@ -77,17 +78,24 @@ def _modules(spec: NetworkSpec) -> Iterator[tuple[str, str]]:
         for layer in (0, 2):
             yield f"encoder.film_generators.{n}.{layer}", f"modulations.{n}.layers.{layer}"
     yield "encoder.norm", "norm"
-    for n in range(shape.species_blocks):
-        yield from _block(f"species_head.blocks.{n}", f"species_trunk.{n}")
-    yield "species_head.head.0", f"species_trunk.{shape.species_blocks}"
-    yield "species_head.head.1", f"species_trunk.{shape.species_blocks + 1}"
+    yield from _head("species_head", "species_trunk", shape.species_blocks)
     yield "species_head.head.3", "species"
     if spec.environment:
         yield "env_head.proj", "environment.0"
-        for n in range(shape.environment_blocks):
-            yield from _block(f"env_head.blocks.{n}", f"environment.{n + 1}")
-        yield "env_head.head.0", f"environment.{shape.environment_blocks + 1}"
-        yield "env_head.head.1", f"environment.{shape.environment_blocks + 2}"
+        yield from _head("env_head", "environment", shape.environment_blocks, first=1)
+    if spec.habitat_head:
+        yield "habitat_species_head.proj", "habitat_trunk.0"
+        yield from _head("habitat_species_head", "habitat_trunk", shape.environment_blocks, first=1)
+        yield "habitat_species_head.head.3", "habitat"
+        yield "species_gate", "gate"
+
+
+def _head(theirs: str, ours: str, blocks: int, *, first: int = 0) -> Iterator[tuple[str, str]]:
+    """Residual blocks and the layers after them; ours are numbered in one row."""
+    for n in range(blocks):
+        yield from _block(f"{theirs}.blocks.{n}", f"{ours}.{first + n}")
+    for n in (0, 1):
+        yield f"{theirs}.head.{n}", f"{ours}.{first + blocks + n}"
 
 
 def _block(theirs: str, ours: str) -> Iterator[tuple[str, str]]:
