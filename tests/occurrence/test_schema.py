@@ -42,7 +42,8 @@ def test_a_resolved_experiment_reads_back(tmp_path):
 @pytest.mark.parametrize(
     ("section", "keys", "message"),
     [
-        ("loss", {"kind": "asl"}, "loss.kind"),
+        ("loss", {"kind": "mse"}, "loss.kind"),
+        ("loss", {"kind": "focal", "asl_clip": 0.1}, "asl_clip belongs to kind = 'asl'"),
         ("network", {"scal": 1}, "Did you mean 'scale'"),
         ("split", {"validation": 0.6, "test": 0.5}, "must leave cells for training"),
         ("split", {"validation": 0.0}, "split.validation"),

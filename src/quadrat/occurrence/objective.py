@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from quadrat.engine import Losses
-from quadrat.occurrence.losses.species import LOSSES, environment_loss
+from quadrat.occurrence.losses.environment import environment_loss
+from quadrat.occurrence.losses.species import BatchLoss, SpeciesLoss
 from quadrat.occurrence.network.species_network import Prediction
 from quadrat.occurrence.samples.batches import CellBatch
 from quadrat.occurrence.schema import OccurrenceExperiment
@@ -37,45 +38,56 @@ class SpeciesEvaluator:
 
 
 class SpeciesObjective:
-    """The weighted loss of species and environment, and the primary score.
+    """The weighted loss of species, environment and habitat, and the primary score.
 
     Args:
         experiment: Gives the losses, their weights, and the score.
         species: S, the number of species.
         watchlist: Code → column of the species that are scored one by one.
+        label_weights: A weight for what is seen of each species ``(S,)``; None: all 1.
     """
 
     def __init__(
-        self, experiment: OccurrenceExperiment, species: int, watchlist: Mapping[str, int]
+        self,
+        experiment: OccurrenceExperiment,
+        species: int,
+        watchlist: Mapping[str, int],
+        label_weights: Tensor | None = None,
     ) -> None:
-        self.section = experiment.loss
-        self.network = experiment.network
+        self.section, self.network = experiment.loss, experiment.network
         self.primary = experiment.score.primary
         self.higher_is_better = primary_direction(self.primary)
         self.species, self.watchlist = species, dict(watchlist)
-        self._species_loss = LOSSES[self.section.kind]
+        self._species_loss = SpeciesLoss(self.section, species, label_weights)
 
     def loss(self, module: nn.Module, batch: CellBatch) -> Losses:
         """Means over the batch of the weighted losses.
 
         ``species_weight · L + environment_weight · MSE + habitat_weight · L(habitat)``
         """
-        prediction: Prediction = module(batch)
-        each = self._species_loss(prediction.logits, batch.positives, self.section)
-        parts = {"species_loss": each.mean().detach()}
-        each = self.section.species_weight * each
+        terms = self._terms(module(batch), batch)
+        parts = {name: loss.total.detach() for name, _, loss in terms}
+        total = torch.stack([weight * loss.total for _, weight, loss in terms]).sum()
+        each = torch.stack([weight * loss.each for _, weight, loss in terms]).sum(dim=0)
+        return Losses(total, parts, each)
+
+    def _terms(
+        self, prediction: Prediction, batch: CellBatch
+    ) -> list[tuple[str, float, BatchLoss]]:
+        """Name, weight and value of every loss."""
+        species = self._species_loss.full(prediction.logits, batch.positives)
+        terms = [("species_loss", self.section.species_weight, species)]
         if prediction.environment is not None:
             target = batch.environment
             if prediction.shown is not None:
                 target = target.masked_fill(prediction.shown, torch.nan)
             error = environment_loss(prediction.environment, target)
-            parts["environment_loss"] = error.mean().detach()
-            each = each + self.network.environment_weight * error
+            loss = BatchLoss(error.mean(), error.detach())
+            terms.append(("environment_loss", self.network.environment_weight, loss))
         if prediction.habitat is not None:
-            error = self._species_loss(prediction.habitat, batch.positives, self.section)
-            parts["habitat_loss"] = error.mean().detach()
-            each = each + self.network.habitat_weight * error
-        return Losses(each.mean(), parts, each.detach())
+            loss = self._species_loss.full(prediction.habitat, batch.positives)
+            terms.append(("habitat_loss", self.network.habitat_weight, loss))
+        return terms
 
     def evaluator(self) -> SpeciesEvaluator:
         """A fresh evaluator."""
