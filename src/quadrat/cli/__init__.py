@@ -53,10 +53,22 @@ def _click_error(error: Exception) -> None:
     show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
     if callable(show) and isinstance(code, int):
         show()
+        typer.echo(_foreign_option(str(getattr(error, "option_name", ""))), err=True, nl=False)
         sys.exit(code)
     if type(error).__name__ == "Abort":
         sys.exit(130)
     raise error
+
+
+def _foreign_option(name: str) -> str:
+    """A line for somebody who knows an option from the BirdNET geomodel, or nothing."""
+    from quadrat.occurrence.transfer.flags import TRAIN, advice
+
+    known = TRAIN.get(name.lstrip("-").replace("-", "_"))
+    if known is None:
+        return ""
+    how = f" Write --set {known.key}=VALUE." if known.key else ""
+    return f"{advice(name).strip()}{how}\n"
 
 
 def _show_warning(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:

@@ -197,12 +197,13 @@ def inner_model(annotation: Any) -> type[BaseModel] | None:
     return next((model for model in models if model is not None), None)
 
 
-def _problems(error: ValidationError, model: type[BaseModel]) -> list[str]:
+def _problems(error: ValidationError, model: type[Experiment]) -> list[str]:
     problems = []
     for item in error.errors(include_url=False):
         path = ".".join(str(key) for key in item["loc"]) or "experiment"
         if item["type"] == "extra_forbidden":
-            problems.append(f"{path}: unknown key.{_closest_key(model, item['loc'])}")
+            hint = model.advice(str(item["loc"][-1])) or _closest_key(model, item["loc"])
+            problems.append(f"{path}: unknown key.{hint}")
             continue
         message = item["msg"].removeprefix("Value error, ")
         message = message[0].lower() + message[1:]

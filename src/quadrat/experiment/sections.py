@@ -126,6 +126,11 @@ class Experiment(BaseModel):
 
     _source: Path | None = PrivateAttr(None)
 
+    @classmethod
+    def advice(cls, key: str) -> str:
+        """A sentence for somebody who knows a key by its name in another program, or nothing."""
+        return ""
+
     @field_validator("name")
     @classmethod
     def _file_name(cls, name: str) -> str:

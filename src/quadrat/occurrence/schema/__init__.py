@@ -13,6 +13,7 @@ from quadrat.occurrence.schema.loss import LossSection
 from quadrat.occurrence.schema.network import NetworkSection
 from quadrat.occurrence.schema.settings import OccurrenceOptimiser, OccurrenceScore
 from quadrat.occurrence.schema.split import SplitSection
+from quadrat.occurrence.transfer.flags import advice
 
 __all__ = [
     "WATCHLIST",
@@ -40,3 +41,8 @@ class OccurrenceExperiment(Experiment):
         default_factory=lambda: OccurrenceOptimiser.model_validate({})
     )
     score: OccurrenceScore = Field(default_factory=OccurrenceScore)
+
+    @classmethod
+    def advice(cls, key: str) -> str:
+        """A sentence for somebody who knows a key as a flag of the BirdNET geomodel."""
+        return advice(key)

@@ -1,0 +1,102 @@
+"""The command line of the BirdNET geomodel in our words: the one table of flags and keys.
+
+Messages about unknown keys and options are made from it, and the documentation is tested against
+it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Flag(NamedTuple):
+    """What became of a flag.
+
+    Args:
+        key: The key of the experiment file that does it; empty where none does.
+        note: How the values differ, or what does it instead.
+    """
+
+    key: str = ""
+    note: str = ""
+
+
+TRAIN: dict[str, Flag] = {
+    "data_path": Flag("data.table"),
+    "model_scale": Flag("network.scale"),
+    "coord_harmonics": Flag("network.coord_harmonics"),
+    "week_harmonics": Flag("network.week_harmonics"),
+    "habitat_head": Flag("network.habitat_head"),
+    "habitat_weight": Flag("network.habitat_weight"),
+    "batch_size": Flag("optimiser.batch_size"),
+    "num_epochs": Flag("optimiser.epochs"),
+    "lr": Flag("optimiser.learning_rate"),
+    "weight_decay": Flag("optimiser.weight_decay"),
+    "species_weight": Flag("loss.species_weight"),
+    "env_weight": Flag("network.environment_weight"),
+    "species_loss": Flag("loss.kind", "'an' is 'assume-negative'"),
+    "label_smoothing": Flag("loss.label_smoothing", "it holds for every loss"),
+    "min_obs_per_species": Flag("labels.min_observations", "counted on training cells"),
+    "no_yearly": Flag("data.yearly", "the other way round: false instead of the flag"),
+    "lr_schedule": Flag("optimiser.schedule"),
+    "lr_min": Flag("optimiser.learning_rate_min"),
+    "lr_warmup": Flag("optimiser.warmup_epochs", "or warmup_steps"),
+    "patience": Flag("optimiser.patience"),
+    "val_size": Flag("split.validation"),
+    "sample_fraction": Flag("data.sample_fraction"),
+    "checkpoint_dir": Flag("", "use `quadrat train … --out FOLDER`; every run has its own folder"),
+    "taxonomy": Flag("data.taxonomy"),
+    "resume": Flag("", "use `quadrat train … --resume auto` or `--resume RUN`"),
+    "save_every": Flag("run.save_every"),
+    "no_cache": Flag("", "there is no cache to turn off: reading the table takes under a second"),
+    "data_cache_dir": Flag("", "there is no cache: reading the table takes under a second"),
+    "device": Flag("run.device"),
+    "num_workers": Flag("", "batches are made on the device; there are no workers to count"),
+    "asl_gamma_pos": Flag("", "there is nothing like it"),
+    "asl_gamma_neg": Flag("", "there is nothing like it"),
+    "asl_clip": Flag("", "there is nothing like it"),
+    "focal_alpha": Flag("", "there is nothing like it"),
+    "focal_gamma": Flag("", "there is nothing like it"),
+    "pos_lambda": Flag("", "there is nothing like it"),
+    "neg_samples": Flag("", "there is nothing like it"),
+    "max_obs_per_species": Flag("", "there is nothing like it"),
+    "max_species": Flag("", "there is nothing like it"),
+    "ocean_sample_rate": Flag("", "there is nothing like it"),
+    "jitter": Flag("", "there is nothing like it"),
+    "label_freq_weight": Flag("", "there is nothing like it"),
+    "label_freq_weight_min": Flag("", "there is nothing like it"),
+    "label_freq_weight_pct_lo": Flag("", "there is nothing like it"),
+    "label_freq_weight_pct_hi": Flag("", "there is nothing like it"),
+    "propagate_labels": Flag("", "there is nothing like it"),
+    "propagate_k": Flag("", "there is nothing like it"),
+    "propagate_max_radius": Flag("", "there is nothing like it"),
+    "propagate_min_obs": Flag("", "there is nothing like it"),
+    "propagate_max_spread": Flag("", "there is nothing like it"),
+    "propagate_env_dist_max": Flag("", "there is nothing like it"),
+    "propagate_range_cap": Flag("", "there is nothing like it"),
+    "holdout_regions": Flag("", "there is nothing like it"),
+    "autotune": Flag("", "use `quadrat tune EXPERIMENT`"),
+    "autotune_trials": Flag("", "use `quadrat tune EXPERIMENT --trials N`"),
+    "autotune_epochs": Flag("", "use `quadrat tune EXPERIMENT`"),
+    "autotune_ranges": Flag("", "use `quadrat tune EXPERIMENT`"),
+}
+"""Flags of ``train.py``, without their dashes."""
+
+
+def advice(name: str) -> str:
+    """The sentence for somebody who wrote a flag of the geomodel, or nothing.
+
+    Args:
+        name: A key or an option, with or without dashes.
+    """
+    flag = TRAIN.get(name.lstrip("-").replace("-", "_"))
+    if flag is None:
+        return ""
+    if not flag.key:
+        return f" The geomodel's --{_plain(name)}: {flag.note}."
+    note = f" ({flag.note})" if flag.note else ""
+    return f" The geomodel's --{_plain(name)} is '{flag.key}' here{note}."
+
+
+def _plain(name: str) -> str:
+    return name.lstrip("-").replace("-", "_")
