@@ -23,6 +23,7 @@ _EXPORTS = {
     "predict": "quadrat.workflow",
     "submit": "quadrat.workflow",
     "train": "quadrat.workflow",
+    "tune": "quadrat.search",
 }
 
 __all__ = ["__version__", *sorted(_EXPORTS)]
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from quadrat.errors import QuadratError as QuadratError
     from quadrat.predictors import Run as Run
     from quadrat.predictors import load_run as load_run
+    from quadrat.search import tune as tune
     from quadrat.workflow import check as check
     from quadrat.workflow import demo as demo
     from quadrat.workflow import evaluate as evaluate

@@ -252,7 +252,7 @@ class Run:
             return False
         beat = datetime.fromisoformat(str(status["heartbeat"]))
         age = (datetime.now(UTC) - beat).total_seconds()
-        return age < 4 * HEARTBEAT_SECONDS and _process_exists(int(status["pid"]))
+        return age < 4 * HEARTBEAT_SECONDS and process_exists(int(status["pid"]))
 
     @contextlib.contextmanager
     def running(self, experiment: Experiment) -> Iterator[None]:
@@ -299,7 +299,8 @@ class Run:
             )
 
 
-def _process_exists(pid: int) -> bool:
+def process_exists(pid: int) -> bool:
+    """Whether a process of this number runs on this machine."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

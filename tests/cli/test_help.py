@@ -7,9 +7,9 @@ import pytest
 
 VERBS = [
     "demo", "recipes", "import", "check", "train", "evaluate", "report", "runs", "predict",
-    "submit", "species", "map",
+    "submit", "species", "map", "tune",
 ]  # fmt: skip
-HEAVY = {"torch", "polars", "pydantic", "numpy", "rich", "timm", "sklearn", "matplotlib"}
+HEAVY = {"torch", "polars", "pydantic", "numpy", "rich", "timm", "sklearn", "matplotlib", "optuna"}
 
 
 def quadrat(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from quadrat.cli import answering, starting, training
+from quadrat.cli import answering, searching, starting, training
 from quadrat.errors import QuadratError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 starting.register(app)
 training.register(app)
+searching.register(app)
 answering.register(app)
 
 

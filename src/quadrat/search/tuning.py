@@ -1,0 +1,303 @@
+"""The search itself: trials one after the other, until there are enough in the storage."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import optuna
+import torch
+from optuna.trial import TrialState
+from pydantic import ValidationError
+
+from quadrat.engine import current_progress, stop_requested, stops_gracefully
+from quadrat.errors import DataError, ExperimentError, Stopped, TrainingError, UsageError
+from quadrat.experiment import Experiment
+from quadrat.predictors import Family, family_of
+from quadrat.scoring import primary_direction
+from quadrat.search.proposing import Proposer
+from quadrat.search.results import StudyResult, make_result
+from quadrat.search.sampling import MedianPruner, SteadySampler
+from quadrat.search.schema import TuneSettings
+from quadrat.search.space import default_space, read_space
+from quadrat.search.storage import (
+    alive,
+    open_storage,
+    open_study,
+    quiet_optuna,
+    repeat,
+    repeat_killed,
+    repeated_numbers,
+    require_suffix,
+)
+from quadrat.workflow import load_experiment
+from quadrat.workflow.experiments import ExperimentSource
+
+
+def tune(
+    experiment: ExperimentSource,
+    *,
+    method: str = "tpe",
+    trials: int = 30,
+    epochs: int | None = None,
+    only: Sequence[str] = (),
+    space: Path | str | Mapping[str, Any] | None = None,
+    storage: Path | str | None = None,
+    out: Path | str = "runs",
+    overrides: Sequence[str] = (),
+    timeout: float | None = None,
+) -> StudyResult:
+    """Searches for the values of an experiment that score best on its validation part.
+
+    The experiment's own values are tried first. A trial is a training without a run folder; it is
+    judged on validation cells or inner rows, never on what a run is judged on. Trials that are
+    worse than the median of the others at the same epoch are given up after three epochs.
+
+    With a storage that exists the search goes on: trials of killed processes are repeated, and
+    several processes may share a storage.
+
+    Args:
+        experiment: A file, a recipe's name, a mapping or an experiment.
+        method: ``"tpe"`` or ``"random"``.
+        trials: Trials in the storage when the search is over.
+        epochs: Epochs of a trial; by default the experiment's, at most 15.
+        only: Search these keys of the space only.
+        space: A file or mapping of ranges, in place of the shipped ones.
+        storage: ``.db`` (SQLite) or ``.log`` (Optuna's journal); by default in the study's folder.
+        out: Folder in which the study's folder is made.
+        overrides: ``"section.key=value"``; these keys are not searched.
+        timeout: No trial begins after so many seconds.
+
+    Raises:
+        ExperimentError: The experiment file or the space is wrong.
+        DataError: The data cannot be used.
+        RunError: The storage holds another study.
+        TrainingError: No trial has finished.
+        Stopped: A signal asked to stop; the trial under way will be repeated.
+    """
+    settings = _settings(method=method, trials=trials, epochs=epochs, timeout=timeout)
+    checked = load_experiment(experiment, overrides)
+    ranges = read_space(space, checked) if space is not None else default_space(checked)
+    ranges = ranges.only(only) if only else ranges
+    ranges = ranges.without([override.partition("=")[0].strip() for override in overrides])
+    if not ranges.ranges:
+        raise UsageError("there is nothing to search: every key of the space is set or left out.")
+    if storage is not None:
+        require_suffix(Path(storage))
+    proposer = Proposer(checked, ranges, settings.epochs)
+    with quiet_optuna(), stops_gracefully():
+        data = SharedData(family_of(checked))
+        data.of(checked)  # what is wrong with the data shows before any trial
+        study, folder = _open(proposer, settings, storage, Path(out))
+        search = _Search(study, proposer, data, settings)
+        try:
+            search.run()
+        finally:
+            result = make_result(study, proposer, folder, _begun_with(proposer))
+            result.write()
+    _write_report(result)
+    if result.best is None:
+        raise TrainingError(_nothing(result))
+    return result
+
+
+class SharedData:
+    """The data of the last trial, which the next one takes over if they are the same.
+
+    Args:
+        family: Prepares data.
+    """
+
+    def __init__(self, family: Family) -> None:
+        self.family = family
+        self._key: str | None = None
+        self._data: Any = None
+
+    def of(self, experiment: Experiment) -> Any:
+        """The prepared data of an experiment."""
+        key = self.family.data_key(experiment)
+        if key != self._key:
+            self._key, self._data = None, None  # the old data must not lie beside the new
+            self._data = self.family.prepare(experiment)
+            self._key = key
+        return self._data
+
+
+class _Search:
+    """Runs trials of a study."""
+
+    def __init__(
+        self, study: optuna.Study, proposer: Proposer, data: SharedData, settings: TuneSettings
+    ) -> None:
+        self.study, self.proposer, self.data, self.settings = study, proposer, data, settings
+        self.began = time.monotonic()
+
+    def run(self) -> None:
+        """Runs trials until there are enough or the time is over."""
+        while not self._over():
+            if stop_requested():
+                raise Stopped("stopped on request between two trials; the storage goes on.")
+            trial = self.study.ask()
+            with alive(trial):
+                self._run_trial(trial)
+
+    def _over(self) -> bool:
+        if killed := repeat_killed(self.study):
+            current_progress().note(f"{killed} trials of killed processes are repeated")
+        timeout = self.settings.timeout
+        if timeout is not None and time.monotonic() - self.began > timeout:
+            return True
+        known = self.study.get_trials(deepcopy=False)
+        if any(trial.state == TrialState.WAITING for trial in known):
+            return False
+        return len(known) - len(repeated_numbers(known)) >= self.settings.trials
+
+    def _run_trial(self, trial: optuna.Trial) -> None:
+        values: dict[str, Any] = {}
+        try:
+            values = self.proposer.propose(trial)
+            score = self._score(trial, values)
+        except optuna.TrialPruned as pruned:
+            self._end(trial, values, TrialState.PRUNED, reason=str(pruned))
+        except (ExperimentError, DataError) as error:
+            reason = f"these values do not go together: {'; '.join(error.problems) or error}"
+            self._end(trial, values, TrialState.PRUNED, reason=reason)
+        except TrainingError as error:
+            self._end(trial, values, TrialState.FAIL, reason=str(error))
+        except torch.OutOfMemoryError as error:
+            self._end(trial, values, TrialState.FAIL, reason=f"out of memory: {error}")
+        except (Stopped, KeyboardInterrupt):
+            repeat(self.study, self.study.get_trials(deepcopy=False)[trial.number])
+            raise
+        except Exception as error:
+            self._end(trial, values, TrialState.FAIL, reason=f"{type(error).__name__}: {error}")
+            raise
+        else:
+            self._end(trial, values, TrialState.COMPLETE, score=score)
+
+    def _score(self, trial: optuna.Trial, values: Mapping[str, Any]) -> float:
+        """Trains and judges; raises ``TrialPruned`` where the trial is given up."""
+
+        def report(step: int, score: float) -> None:
+            trial.report(score, step)
+            if trial.should_prune():
+                raise optuna.TrialPruned(f"worse than the median of the others at epoch {step}")
+
+        tried = self.proposer.experiment_of(values, epochs=self.proposer.epochs)
+        data = self.data.of(tried)
+        return self.data.family.validation_score(tried, data, report=report)
+
+    def _end(
+        self,
+        trial: optuna.Trial,
+        values: Mapping[str, Any],
+        state: TrialState,
+        *,
+        score: float | None = None,
+        reason: str = "",
+    ) -> None:
+        if reason:
+            trial.set_user_attr("reason", reason)
+        self.study.tell(trial, score, state=state, skip_if_finished=True)
+        shown = "  ".join(f"{key}={_short(value)}" for key, value in values.items())
+        ended = f"{score:.5g}" if score is not None else f"no score ({reason.splitlines()[0]})"
+        current_progress().note(f"trial {trial.number}: {ended}  {shown}")
+
+
+def _settings(**given: Any) -> TuneSettings:
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError(
+            "a search trains one trial in a process: start several processes with the same "
+            "--storage instead of one distributed one."
+        )
+    try:
+        return TuneSettings.model_validate(given)
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise UsageError("; ".join(problems)) from None
+
+
+def _open(
+    proposer: Proposer, settings: TuneSettings, storage: Path | str | None, out: Path
+) -> tuple[optuna.Study, Path]:
+    """The study and its folder: the one of the storage, or a new one."""
+    experiment = proposer.experiment
+    folder = _new_folder(out, experiment) if storage is None else None
+    path = folder / "study.log" if folder is not None else Path(storage)
+    higher = primary_direction(experiment.score.primary)
+    study = open_study(
+        open_storage(path.absolute()),
+        _begun_with(proposer),
+        name=experiment.name,
+        higher_is_better=higher,
+        sampler=SteadySampler(settings.method, experiment.seed),
+        pruner=MedianPruner(),
+    )
+    known = study.user_attrs.get("folder")
+    if folder is None:
+        folder = Path(known) if known and Path(known).is_dir() else _new_folder(out, experiment)
+    study.set_user_attr("folder", str(folder))
+    current_progress().note(f"study: {path}\nfolder: {folder}")
+    _try_given_first(study, proposer)
+    return study, folder
+
+
+def _try_given_first(study: optuna.Study, proposer: Proposer) -> None:
+    """Puts the experiment's own values before all others, so that the best is never worse."""
+    if study.get_trials(deepcopy=False):
+        return
+    own = proposer.given()
+    if own is None:
+        current_progress().note(
+            "the experiment's own values are not tried: some lie outside their ranges"
+        )
+    else:
+        study.enqueue_trial(own, user_attrs={"given": True}, skip_if_exists=True)
+
+
+def _begun_with(proposer: Proposer) -> dict[str, Any]:
+    """What trials of one study have in common."""
+    experiment = proposer.experiment
+    return {
+        "experiment": {"name": experiment.name, "hash": experiment.content_hash()},
+        "space": proposer.space.content(),
+        "epochs": proposer.epochs,
+        "seed": experiment.seed,
+    }
+
+
+def _new_folder(out: Path, experiment: Experiment) -> Path:
+    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    base = f"tune-{experiment.name}-{stamp}-{experiment.content_hash()[:4]}"
+    for attempt in range(1, 1000):
+        folder = out / (base if attempt == 1 else f"{base}-{attempt}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder.resolve()
+    raise UsageError(f"{out} already holds a thousand studies named {base}.")
+
+
+def _write_report(result: StudyResult) -> None:
+    from quadrat.search.page import write_page
+
+    write_page(result)
+
+
+def _nothing(result: StudyResult) -> str:
+    reasons = dict.fromkeys(t.reason.splitlines()[0] for t in result.trials if t.reason)
+    listed = "\n".join(f"  - {reason}" for reason in list(reasons)[:5])
+    return (
+        f"none of {len(result.trials)} trials has finished; see {result.folder / 'trials.csv'}.\n"
+        f"{listed}\nTo mend it: narrow the ranges with --space, or look at the experiment with "
+        "`quadrat check`."
+    )
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
