@@ -20,7 +20,7 @@ FILES = ["study.json", "trials.csv", "best.toml", "report.html", "study.log"]
 
 def test_tune_occurrence(quadrat: Callable[..., Outcome], planet: PlanetWorld, tmp_path: Path):
     done = quadrat(
-        "tune", "species-world", *settings(planet), "--set", "split.test=0.2",
+        "tune", "species", *settings(planet), "--set", "split.test=0.2",
         "--trials", 2, "--epochs", 1, "--only", "network.environment_weight,loss.label_smoothing",
         "--out", tmp_path,
     )  # fmt: skip
@@ -32,7 +32,7 @@ def test_tune_occurrence(quadrat: Callable[..., Outcome], planet: PlanetWorld, t
         assert (Path(file).parent / name).is_file(), name
     best = load(file)
     assert best.optimiser.epochs == 2, "the experiment's own epochs"
-    assert best.name == "species-world-tuned"
+    assert best.name == "species-tuned"
 
 
 def test_tune_photos(quadrat: Callable[..., Outcome], tmp_path: Path):
@@ -70,6 +70,6 @@ def test_wrong_use(
     overrides = [value for value in settings(planet) if "network.scale" not in value]
     values = [value for value in overrides if value != "--set"]
     flags = [part for value in values for part in ("--set", value)]
-    done = quadrat("tune", "species-world", *flags, "--out", tmp_path, *arguments)
+    done = quadrat("tune", "species", *flags, "--out", tmp_path, *arguments)
     assert done.code == 2
     assert told in done.err

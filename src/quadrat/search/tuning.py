@@ -226,8 +226,12 @@ def _open(
 ) -> tuple[optuna.Study, Path]:
     """The study and its folder: the one of the storage, or a new one."""
     experiment = proposer.experiment
-    folder = _new_folder(out, experiment) if storage is None else None
-    path = folder / "study.log" if folder is not None else Path(storage)
+    folder: Path | None = None
+    if storage is None:
+        folder = _new_folder(out, experiment)
+        path = folder / "study.log"
+    else:
+        path = Path(storage)
     higher = primary_direction(experiment.score.primary)
     study = open_study(
         open_storage(path.absolute()),
