@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from quadrat.engine import Backend
 from quadrat.errors import DataError, RunError
 from quadrat.occurrence.checking import check
+from quadrat.occurrence.judging.adjustment import Adjustment, adjust
 from quadrat.occurrence.judging.baselines import TrainingCounts
 from quadrat.occurrence.judging.final_scores import judge
 from quadrat.occurrence.predictor import OccurrencePredictor
@@ -20,7 +21,7 @@ from quadrat.occurrence.records.cells import CellTable, read_cells
 from quadrat.occurrence.records.taxonomy import Species, Vocabulary, read_watchlist
 from quadrat.occurrence.samples.dataset import SampleSet, left_out, make_samples
 from quadrat.occurrence.samples.known_environment import KnownEnvironment
-from quadrat.occurrence.samples.partition import make_partition
+from quadrat.occurrence.samples.partition import Partition, make_partition
 from quadrat.occurrence.schema import OccurrenceExperiment, SplitSection
 from quadrat.occurrence.training import train
 from quadrat.occurrence.trials import data_key, prepare, validation_score
@@ -69,13 +70,16 @@ def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
         parts = make_partition(cells, experiment.split, experiment.data.sample_fraction)
         judged, blocks = parts.judged, parts.blocks
         protocol = parts.protocol(experiment.split)
+        adjustment = _adjustment(experiment, predictor, cells, parts, backend)
     else:
         judged = np.arange(len(cells))
         blocks = spatial_blocks(cells.lat, cells.lon, experiment.split.block_km)
         protocol = _protocol(cells, blocks, experiment.split)
+        adjustment = Adjustment.stored_only(predictor.calibration, len(vocabulary), len(cells))
     found = judge(
         predictor.network,
         _samples(cells, judged, vocabulary, known),
+        adjustment=adjustment,
         vocabulary=vocabulary,
         counts=counts,
         blocks=blocks[judged],
@@ -109,6 +113,25 @@ def _samples(
         if name in known.encoder.names
     }
     return replace(samples, environment=known.encoded(samples.lat, samples.lon, given))
+
+
+def _adjustment(
+    experiment: OccurrenceExperiment,
+    predictor: OccurrencePredictor,
+    cells: CellTable,
+    parts: Partition,
+    backend: Backend,
+) -> Adjustment:
+    """Calibration and thresholds as they were when the run was judged."""
+    return adjust(
+        predictor.network,
+        _samples(cells, parts.validation, predictor.vocabulary, predictor.environment),
+        parts.blocks[parts.validation],
+        experiment.calibrate,
+        judged=len(parts.test) or None,
+        device=backend.device,
+        seed=experiment.seed,
+    )
 
 
 def _protocol(cells: CellTable, blocks: NDArray[np.str_], split: SplitSection) -> dict[str, Any]:

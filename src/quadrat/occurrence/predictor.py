@@ -15,11 +15,13 @@ from torch import Tensor
 
 from quadrat.errors import UsageError
 from quadrat.geo import is_land
+from quadrat.occurrence.network.calibration import load_calibration, save_calibration
 from quadrat.occurrence.network.model import NetworkSpec, load_model, pick_device, save_model
 from quadrat.occurrence.network.species_network import OccurrenceNetwork
 from quadrat.occurrence.records.places import check_places, read_places
 from quadrat.occurrence.records.taxonomy import Species, Vocabulary
 from quadrat.occurrence.samples.known_environment import KnownEnvironment
+from quadrat.runtime.calibration import Calibration
 from quadrat.runtime.weeks import WEEKS, WHOLE_YEAR, week_of_date
 from quadrat.tables import numeric_column
 
@@ -75,6 +77,7 @@ class OccurrencePredictor:
         spec: Its shape.
         vocabulary: The species of its outputs.
         environment: What is known of the environment of places, for a network that reads it.
+        calibration: What makes probabilities of its logits; their sigmoid where there is none.
         device: Where it computes.
     """
 
@@ -87,11 +90,16 @@ class OccurrencePredictor:
         vocabulary: Vocabulary,
         environment: KnownEnvironment | None = None,
         *,
+        calibration: Calibration | None = None,
         device: str = "auto",
     ) -> None:
         self.device = pick_device(device)
         self.network = network.to(self.device).eval()
         self.spec, self.vocabulary, self.environment = spec, vocabulary, environment
+        self.calibration = calibration
+        curves = calibration or Calibration.identity(len(vocabulary))
+        self._slope = torch.from_numpy(curves.slope).to(self.device)
+        self._offset = torch.from_numpy(curves.offset).to(self.device)
 
     @classmethod
     def load(cls, folder: Path | str, *, device: str = "auto") -> OccurrencePredictor:
@@ -103,7 +111,8 @@ class OccurrencePredictor:
         folder = Path(folder)
         network, spec, vocabulary = load_model(folder)
         known = KnownEnvironment.load(folder) if spec.environment_inputs else None
-        return cls(network, spec, vocabulary, known, device=device)
+        calibration = load_calibration(folder, len(vocabulary))
+        return cls(network, spec, vocabulary, known, calibration=calibration, device=device)
 
     def save(self, folder: Path | str) -> None:
         """Writes what `load` needs into a folder."""
@@ -112,6 +121,7 @@ class OccurrencePredictor:
         save_model(folder, self.network, self.spec, self.vocabulary, "model.safetensors")
         if self.environment is not None:
             self.environment.save(folder)
+        save_calibration(folder, self.calibration)
 
     def predict(self, table: pl.DataFrame | Path | str) -> SpeciesPredictions:
         """Predicts a table of places.
@@ -303,8 +313,9 @@ class OccurrencePredictor:
         self, position: Tensor, week: Tensor, environment: Tensor, columns: slice
     ) -> NDArray[np.float32]:
         inputs = (values.to(self.device) for values in (position, week, environment))
-        logits = self.network.logits(self.network.features(*inputs), columns)
-        probabilities: NDArray[np.float32] = logits.sigmoid().float().cpu().numpy()
+        logits = self.network.logits(self.network.features(*inputs), columns).float()
+        logits = torch.addcmul(self._offset[columns], logits, self._slope[columns])
+        probabilities: NDArray[np.float32] = logits.sigmoid().cpu().numpy()
         return probabilities
 
 

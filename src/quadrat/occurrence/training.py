@@ -18,8 +18,10 @@ from quadrat.engine import (
     seed_everything,
 )
 from quadrat.errors import UsageError
+from quadrat.occurrence.judging.adjustment import Adjustment, adjust
 from quadrat.occurrence.judging.baselines import TrainingCounts
 from quadrat.occurrence.judging.final_scores import Judged, judge
+from quadrat.occurrence.network.calibration import save_calibration
 from quadrat.occurrence.network.model import NetworkSpec, save_model
 from quadrat.occurrence.network.species_network import OccurrenceNetwork
 from quadrat.occurrence.objective import SpeciesObjective
@@ -29,6 +31,7 @@ from quadrat.occurrence.samples.dataset import OccurrenceData, SampleSet, left_o
 from quadrat.occurrence.samples.known_environment import KnownEnvironment
 from quadrat.occurrence.schema import OccurrenceExperiment
 from quadrat.runs import FORMAT_VERSION, History, Run, write_json
+from quadrat.runtime.calibration import Calibration
 from quadrat.runtime.weeks import WEEKS
 from quadrat.tables import write_table
 
@@ -69,9 +72,11 @@ def train(
         on_epoch=on_epoch,
     )
     cells = data.partition.judged
+    adjustment = adjusted(experiment, data, fitted.network, backend)
     judged = judge(
         fitted.network,
         data.samples(cells),
+        adjustment=adjustment,
         vocabulary=data.vocabulary,
         counts=TrainingCounts.of(fitted.samples),
         blocks=data.partition.blocks[cells],
@@ -83,8 +88,27 @@ def train(
         seed=experiment.seed,
     )
     if backend.is_main:
-        _write(run, data, judged, fitted.network, fitted.spec)
+        _write(run, data, judged, fitted, adjustment.stored)
     return judged.metrics.to_dict()
+
+
+def adjusted(
+    experiment: OccurrenceExperiment,
+    data: OccurrenceData,
+    network: OccurrenceNetwork,
+    backend: Backend,
+) -> Adjustment:
+    """Calibration and thresholds of a network, from its validation cells."""
+    parts = data.partition
+    return adjust(
+        network,
+        data.samples(parts.validation),
+        parts.blocks[parts.validation],
+        experiment.calibrate,
+        judged=len(parts.test) or None,
+        device=backend.device,
+        seed=experiment.seed,
+    )
 
 
 class Fitted(NamedTuple):
@@ -199,7 +223,7 @@ def _batches(
 
 
 def _write(
-    run: Run, data: OccurrenceData, judged: Judged, network: OccurrenceNetwork, spec: NetworkSpec
+    run: Run, data: OccurrenceData, judged: Judged, fitted: Fitted, stored: Calibration | None
 ) -> None:
     preprocessing = {
         "format_version": FORMAT_VERSION,
@@ -211,9 +235,9 @@ def _write(
     write_json(run.path("preprocessing.json"), preprocessing)
     write_table(judged.species, run.path("species.parquet"))
     write_table(judged.cells, run.path("cells.parquet"))
-    curve = {name: values.tolist() for name, values in vars(judged.reliability).items()}
-    write_json(run.path("reliability.json"), curve)
-    if spec.environment_inputs:
+    write_json(run.path("reliability.json"), judged.curves())
+    if fitted.spec.environment_inputs:
         KnownEnvironment.of(data.table, data.encoder).save(run.folder)
-    save_model(run.folder, network, spec, data.vocabulary, WEIGHTS)
+    save_model(run.folder, fitted.network, fitted.spec, data.vocabulary, WEIGHTS)
+    save_calibration(run.folder, stored)
     write_json(run.path("metrics.json"), judged.metrics.to_dict())

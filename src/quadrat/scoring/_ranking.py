@@ -54,6 +54,10 @@ class SortedRows:
         queries = edges.expand(len(self.table), -1).contiguous()
         return torch.searchsorted(self.table, queries, right=True)
 
+    def softplus_sums(self) -> Tensor:
+        """Sum of ``log(1 + exp(z))`` of every row, float64 ``(B,)``."""
+        return torch.nn.functional.softplus(self.table).sum(dim=1, dtype=torch.float64)
+
     def to_probabilities(self) -> None:
         """Replaces the logits by their sigmoids."""
         self.table.sigmoid_()

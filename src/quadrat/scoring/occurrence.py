@@ -43,13 +43,16 @@ class Reliability:
 
 @dataclass(frozen=True)
 class _Samples:
-    """What is kept of every sample: six numbers, and its watch-list logits."""
+    """What is kept of every sample: a few numbers, and its watch-list logits."""
 
     average_precision: Tensor  # (B,) float64, NaN without positives
     positives: Tensor  # (B,)
     predicted: Tensor  # (B, thresholds)
     hits: Tensor  # (B, thresholds)
     density: Tensor  # (B,) float64, NaN where unknown
+    expected: Tensor  # (B,) float64, sum of the probabilities
+    squares: Tensor  # (B,) float64, Σ (p - y)²
+    log_loss: Tensor  # (B,) float64, Σ softplus(z) - y z
     watched: Tensor  # (B, W)
     watched_truth: Tensor  # (B, W) bool
 
@@ -89,7 +92,6 @@ class OccurrenceEvaluator:
         bins = len(self._edges) - 1
         self._samples: list[_Samples] = []
         self._count, self._probability, self._present = np.zeros((3, bins))
-        self._squares = 0.0
         self._top10 = self._top30 = 0
 
     def update_csr(
@@ -140,18 +142,22 @@ class OccurrenceEvaluator:
         self._top10 += int((ranks <= 10).sum())
         self._top30 += int((ranks <= 30).sum())
         cuts = self._cuts.to(device)
+        predicted = self.species - self._sorted.count_up_to(cuts)
+        expected, squares, log_loss = self._calibration(self._sorted, rows, values)
         watched = torch.tensor(list(self.watchlist.values()), dtype=torch.int64, device=device)
         kept = _Samples(
             average_precision=precision,
             positives=torch.bincount(rows, minlength=count),
-            predicted=self.species - self._sorted.count_up_to(cuts),
+            predicted=predicted,
             hits=_row_counts(rows, values[:, None] > cuts, count),
             density=torch.full((count,), math.nan) if density is None else density.detach(),
+            expected=expected,
+            squares=squares,
+            log_loss=log_loss,
             watched=logits[:, watched].float(),
             watched_truth=_dense(rows, columns, watched, count, self.species),
         )
         self._samples.append(_Samples(**{k: v.cpu() for k, v in vars(kept).items()}))
-        self._calibration(self._sorted, values)
 
     def compute(self) -> dict[str, float]:
         """All scores of the batches so far; NaN where one is not defined.
@@ -169,21 +175,20 @@ class OccurrenceEvaluator:
         for name, (above, under) in self._ratios(kept).items():
             scores[name] = _ratio(float(np.nansum(above)), float(np.nansum(under)))
         scores |= self._watchlist_scores(kept) | _density_scores(kept, self.percents.index(10))
-        pairs = self._count.sum()
-        scores["brier"] = _ratio(self._squares, float(pairs))
         scores["ece"] = self._expected_calibration_error()
         return scores | geoscores(scores)
 
     def per_sample(self) -> dict[str, Array]:
         """What is known of every sample, in the order of the batches, each ``(N,)``.
 
-        average_precision (NaN without positives), positives, and for every threshold predicted_P
-        and hits_P.
+        average_precision (NaN without positives), positives, expected (the sum of probabilities),
+        and for every threshold predicted_P and hits_P.
         """
         kept = self._kept()
         found = {
             "average_precision": kept.average_precision.numpy(),
             "positives": kept.positives.double().numpy(),
+            "expected": kept.expected.double().numpy(),
         }
         for place, percent in enumerate(self.percents):
             found[f"predicted_{percent}"] = kept.predicted[:, place].double().numpy()
@@ -219,21 +224,27 @@ class OccurrenceEvaluator:
                 "To mend it: try a smaller optimiser.learning_rate or optimiser.precision = 'fp32'."
             )
 
-    def _calibration(self, table: SortedRows, values: Tensor) -> None:
-        """Adds to Brier score and reliability; the sorted logits become probabilities."""
+    def _calibration(
+        self, table: SortedRows, rows: Tensor, values: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Adds to the reliability; sums of p, (p - y)² and log loss of every sample.
+
+        The sorted logits become probabilities.
+        """
         cuts = self._edge_cuts.to(values.device)
         ends = table.count_up_to(cuts)
+        log_loss = table.softplus_sums().index_add(0, rows, -values.double())
         table.to_probabilities()
-        sums = table.segment_sums(ends).double().sum(dim=0)
+        sums = table.segment_sums(ends).double()
         steps = ends.sum(dim=0).cpu().numpy()
-        pairs = table.table.numel()
-        self._count += np.diff(steps, prepend=0, append=pairs)
-        self._probability += sums.cpu().numpy()
+        self._count += np.diff(steps, prepend=0, append=table.table.numel())
+        self._probability += sums.sum(dim=0).cpu().numpy()
         present = torch.bucketize(values, cuts)
         self._present += torch.bincount(present, minlength=len(self._count)).cpu().numpy()
         # (p - 1)² instead of p² where the species is present
-        extra = (1.0 - 2.0 * values.double().sigmoid()).sum()
-        self._squares += float(table.squares().double().sum() + extra)
+        extra = 1.0 - 2.0 * values.double().sigmoid()
+        squares = table.squares().double().index_add(0, rows, extra)
+        return sums.sum(dim=1), squares, log_loss
 
     def _expected_calibration_error(self) -> float:
         """``Σ n_b / n |mean probability - frequency|`` over 15 equal bins (Naeini et al. 2015)."""
@@ -245,7 +256,9 @@ class OccurrenceEvaluator:
         if not self._samples:
             empty = torch.zeros(0)
             wide, watched = torch.zeros(0, len(self.percents)), torch.zeros(0, len(self.watchlist))
-            return _Samples(empty, empty, wide, wide, empty, watched, watched.bool())
+            return _Samples(
+                empty, empty, wide, wide, empty, empty, empty, empty, watched, watched.bool()
+            )
         columns = zip(*(vars(batch).values() for batch in self._samples), strict=True)
         joined = _Samples(*(torch.cat(column) for column in columns))
         self._samples = [joined]
@@ -264,6 +277,9 @@ class OccurrenceEvaluator:
             found[f"recall_{percent}"] = (hits, positives)
             found[f"list_ratio_{percent}"] = (some * predicted / np.maximum(positives, 1.0), some)
             found[f"mean_list_length_{percent}"] = (predicted, np.ones_like(predicted))
+        pairs = np.full(len(positives), float(self.species))
+        found["brier"] = (kept.squares.double().numpy(), pairs)
+        found["log_loss"] = (kept.log_loss.double().numpy(), pairs)
         return found
 
     def _watchlist_scores(self, kept: _Samples) -> dict[str, float]:

@@ -11,23 +11,29 @@ import numpy as np
 import polars as pl
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from quadrat.engine import Backend, evaluate
 from quadrat.experiment import ScoreSection
+from quadrat.occurrence.judging.adjustment import Adjustment, Calibrated
 from quadrat.occurrence.judging.baselines import TrainingCounts
-from quadrat.occurrence.judging.species_scores import species_scores
+from quadrat.occurrence.judging.features import all_features, judged_batches
+from quadrat.occurrence.judging.list_scores import Lists, cut_lists, list_scores
+from quadrat.occurrence.judging.score_tables import (
+    cell_table,
+    mean,
+    scores_by_class,
+    species_table,
+    with_curves,
+    with_lists,
+)
 from quadrat.occurrence.network.species_network import OccurrenceNetwork
 from quadrat.occurrence.objective import SpeciesEvaluator
 from quadrat.occurrence.records.taxonomy import Vocabulary
-from quadrat.occurrence.samples.batches import SampleBatches
 from quadrat.occurrence.samples.dataset import SampleSet
 from quadrat.runtime.weeks import WEEKS
 from quadrat.scoring import Metrics, Reliability
-
-_BATCH = 2048
-
-Floats = NDArray[np.float64]
+from quadrat.scoring.bootstrap import Interval, bootstrap_ratios
 
 
 @dataclass(frozen=True)
@@ -36,21 +42,29 @@ class Judged:
 
     Args:
         metrics: The object behind ``metrics.json``.
-        species: One row a species: names, numbers of samples, scores.
+        species: One row a species: names, numbers of samples, scores, thresholds.
         cells: One row a cell: place, block, numbers, scores.
         reliability: How often species with a predicted probability are present.
+        raw_reliability: The same before calibration; None where there is none.
     """
 
     metrics: Metrics
     species: pl.DataFrame
     cells: pl.DataFrame
     reliability: Reliability
+    raw_reliability: Reliability | None = None
+
+    def curves(self) -> dict[str, Any]:
+        """The object behind ``reliability.json``; what was before calibration under ``raw``."""
+        raw = self.raw_reliability
+        return _plain(self.reliability) | ({"raw": _plain(raw)} if raw is not None else {})
 
 
 def judge(
     network: OccurrenceNetwork,
     samples: SampleSet,
     *,
+    adjustment: Adjustment,
     vocabulary: Vocabulary,
     counts: TrainingCounts,
     blocks: NDArray[np.str_],
@@ -67,6 +81,7 @@ def judge(
     Args:
         network: The network.
         samples: All weeks of the cells to judge on.
+        adjustment: Calibration and thresholds of these cells.
         vocabulary: The species.
         counts: What the baselines know.
         blocks: The spatial block of every cell ``(C,)``; intervals resample whole blocks.
@@ -76,117 +91,79 @@ def judge(
         backend: Where to compute.
         seed: Of the resampling.
     """
-    exact = replace(backend, precision="fp32")
-    batches = SampleBatches(samples, _BATCH, device=backend.device, seed=seed, shuffle=False)
-    groups = np.repeat(blocks, WEEKS)
-
-    def scored(module: nn.Module) -> tuple[SpeciesEvaluator, dict[str, float], dict[str, Any]]:
-        evaluator = SpeciesEvaluator(len(vocabulary), watchlist)
-        found = evaluate(module.to(backend.device), batches, evaluator, backend=exact)
-        if not score.bootstrap:
-            return evaluator, found, {}
-        spread = evaluator.scoring.intervals(groups, resamples=score.bootstrap, seed=seed)
-        return evaluator, found, dict(spread)
-
-    evaluator, scores, intervals = scored(network)
-    features, expected = _features(network, batches)
-    species = _species_table(network, features, samples, vocabulary, counts)
-    scores |= {f"macro_{name}": _mean(species[name]) for name in ("ap", "auc")}
-    modules = counts.baselines() if score.baselines else {}
-    baselines = {name: scored(module)[1:] for name, module in modules.items()}
+    judging = _Judging(samples, np.repeat(blocks, WEEKS), watchlist, score, backend, seed)
+    found = judging.of(Calibrated(network, adjustment))
+    raw = judging.of(network) if adjustment.changes_probabilities else None
+    features = all_features(network, judged_batches(samples, backend.device))
+    logits = torch.inference_mode()(partial(network.logits, features))
+    species = species_table(logits, samples, vocabulary, counts)
+    species = with_curves(species, adjustment.stored)
+    scores = found.scores | {f"macro_{name}": mean(species[name]) for name in ("ap", "auc")}
+    intervals = found.intervals
+    if (cuts := adjustment.cuts()) is not None:
+        part = np.repeat(adjustment.part, WEEKS)
+        by_sample, by_species = cut_lists(logits, samples.labels, cuts, part)
+        scores |= list_scores(by_sample, by_species)
+        intervals |= judging.intervals_of(by_sample)
+        species = with_lists(species, by_species)
+    rivals = counts.baselines() if score.baselines else {}
+    baselines = {name: judging.of(module) for name, module in rivals.items()}
     metrics = Metrics.create(
         score.primary,
         scores,
+        raw=raw.scores if raw else {},
         intervals=intervals,
-        per_target=_by_class(species),
-        baselines={name: found for name, (found, _) in baselines.items()},
-        baseline_intervals={name: spread for name, (_, spread) in baselines.items() if spread},
-        protocol=protocol,
+        per_target=scores_by_class(species),
+        baselines={name: one.scores for name, one in baselines.items()},
+        baseline_intervals={name: b.intervals for name, b in baselines.items() if b.intervals},
+        protocol=adjustment.told(protocol),
     )
-    cells = _cell_table(samples, blocks, evaluator, expected)
-    return Judged(metrics, species, cells, evaluator.scoring.reliability())
+    curves = [one.evaluator.scoring.reliability() for one in (found, raw) if one]
+    return Judged(metrics, species, cell_table(samples, blocks, found.evaluator), *curves)
 
 
-@torch.inference_mode()
-def _features(network: OccurrenceNetwork, batches: SampleBatches) -> tuple[Tensor, Floats]:
-    """The features of every sample, and the sum of its species' probabilities ``(N,)``."""
-    network.eval()
-    layers, sums = [], []
-    for batch in batches.epoch(0):
-        features = network.features(batch.position, batch.week, batch.environment)
-        layers.append(features)
-        sums.append(network.logits(features).sigmoid().sum(dim=1).cpu())
-    return torch.cat(layers), torch.cat(sums).double().numpy()
+@dataclass(frozen=True)
+class _Found:
+    """The scores of one module."""
+
+    evaluator: SpeciesEvaluator
+    scores: dict[str, float]
+    intervals: dict[str, Interval]
 
 
-@torch.inference_mode()
-def _species_table(
-    network: OccurrenceNetwork,
-    features: Tensor,
-    samples: SampleSet,
-    vocabulary: Vocabulary,
-    counts: TrainingCounts,
-) -> pl.DataFrame:
-    ap, auc = species_scores(partial(network.logits, features), samples.labels)
-    return pl.DataFrame(
-        {
-            "code": vocabulary.codes,
-            "scientific_name": [s.scientific for s in vocabulary.species],
-            "common_name": [s.common for s in vocabulary.species],
-            "class_name": [s.group for s in vocabulary.species],
-            "n_train": counts.by_week.sum(axis=0),
-            "n_train_by_week": pl.Series(counts.by_week.T.astype(np.int32).tolist()).cast(
-                pl.List(pl.Int32)
-            ),
-            "n": samples.labels.counts(),
-            "ap": ap,
-            "auc": auc,
-        }
-    )
+@dataclass(frozen=True)
+class _Judging:
+    """What all modules are judged by alike; ``groups`` are the blocks of samples ``(N,)``."""
+
+    samples: SampleSet
+    groups: NDArray[np.str_]
+    watchlist: Mapping[str, int]
+    score: ScoreSection
+    backend: Backend
+    seed: int
+
+    def of(self, module: nn.Module) -> _Found:
+        """Scores and intervals of a module."""
+        device = self.backend.device
+        evaluator = SpeciesEvaluator(self.samples.labels.columns, self.watchlist)
+        batches = judged_batches(self.samples, device)
+        exact = replace(self.backend, precision="fp32")
+        scores = evaluate(module.to(device), batches, evaluator, backend=exact)
+        if not self.score.bootstrap:
+            return _Found(evaluator, scores, {})
+        intervals = evaluator.scoring.intervals(
+            self.groups, resamples=self.score.bootstrap, seed=self.seed
+        )
+        return _Found(evaluator, scores, intervals)
+
+    def intervals_of(self, lists: Lists) -> dict[str, Interval]:
+        """Intervals of the scores of lists by sample."""
+        if not self.score.bootstrap:
+            return {}
+        return bootstrap_ratios(
+            lists.ratios(), self.groups, resamples=self.score.bootstrap, seed=self.seed
+        )
 
 
-def _cell_table(
-    samples: SampleSet, blocks: NDArray[np.str_], evaluator: SpeciesEvaluator, expected: Floats
-) -> pl.DataFrame:
-    """One row a cell; ``richness`` is the mean over weeks of the expected number of species."""
-    weekly = {
-        name: values.reshape(-1, WEEKS) for name, values in evaluator.scoring.per_sample().items()
-    }
-    total = {name: values.sum(axis=1) for name, values in weekly.items()}
-    seen = (weekly["positives"] > 0).sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        precision = np.nansum(weekly["average_precision"], axis=1) / seen
-        f1 = 2 * total["hits_10"] / (total["predicted_10"] + total["positives"])
-    return pl.DataFrame(
-        {
-            "cell": samples.cells,
-            "lat": samples.lat,
-            "lon": samples.lon,
-            "block": blocks,
-            "n": total["positives"].astype(np.int64),
-            "weeks_with_species": seen,
-            "map": precision,
-            "f1_10": f1,
-            "mean_list_length_10": total["predicted_10"] / WEEKS,
-            "richness": expected.reshape(-1, WEEKS).mean(axis=1),
-        }
-    )
-
-
-def _by_class(species: pl.DataFrame) -> dict[str, dict[str, float]]:
-    """Macro scores of each taxonomic class, where the taxonomy names classes."""
-    return {
-        name: {
-            "species": float(part.height),
-            "macro_ap": _mean(part["ap"]),
-            "macro_auc": _mean(part["auc"]),
-        }
-        for name in species["class_name"].unique().sort()
-        if name and (part := species.filter(pl.col("class_name") == name)).height
-    }
-
-
-def _mean(column: pl.Series) -> float:
-    """The mean of what is not NaN."""
-    value = column.drop_nans().mean()
-    return float(value) if isinstance(value, float) else float("nan")
+def _plain(curve: Reliability) -> dict[str, list[float]]:
+    return {name: values.tolist() for name, values in vars(curve).items()}

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from quadrat.experiment import Experiment
+from quadrat.occurrence.schema.calibrate import CalibrateSection
 from quadrat.occurrence.schema.data import WATCHLIST, DataSection
 from quadrat.occurrence.schema.labels import LabelsSection
 from quadrat.occurrence.schema.loss import LossSection
@@ -17,6 +18,7 @@ from quadrat.occurrence.transfer.flags import advice
 
 __all__ = [
     "WATCHLIST",
+    "CalibrateSection",
     "DataSection",
     "LabelsSection",
     "LossSection",
@@ -40,6 +42,7 @@ class OccurrenceExperiment(Experiment):
     optimiser: OccurrenceOptimiser = Field(
         default_factory=lambda: OccurrenceOptimiser.model_validate({})
     )
+    calibrate: CalibrateSection = Field(default_factory=lambda: CalibrateSection.model_validate({}))
     score: OccurrenceScore = Field(default_factory=OccurrenceScore)
 
     @classmethod
