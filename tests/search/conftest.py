@@ -64,9 +64,10 @@ def unusable() -> DataError:
 
 @pytest.fixture
 def family(monkeypatch: pytest.MonkeyPatch) -> FakeFamily:
-    """Takes the place of the real one in `tune`."""
+    """Takes the place of the real one in `tune`, which then writes no report."""
     fake = FakeFamily()
     monkeypatch.setattr("quadrat.search.tuning.family_of", lambda experiment: fake)
+    monkeypatch.setattr("quadrat.search.tuning.write_page", lambda result: None)
     return fake
 
 

@@ -19,6 +19,7 @@ from quadrat.errors import DataError, ExperimentError, Stopped, TrainingError, U
 from quadrat.experiment import Experiment
 from quadrat.predictors import Family, family_of
 from quadrat.scoring import primary_direction
+from quadrat.search.page import write_page
 from quadrat.search.proposing import Proposer
 from quadrat.search.results import StudyResult, make_result
 from quadrat.search.sampling import MedianPruner, SteadySampler
@@ -99,7 +100,7 @@ def tune(
         finally:
             result = make_result(study, proposer, folder, _begun_with(proposer))
             result.write()
-    _write_report(result)
+    write_page(result)
     if result.best is None:
         raise TrainingError(_nothing(result))
     return result
@@ -285,12 +286,6 @@ def _new_folder(out: Path, experiment: Experiment) -> Path:
             continue
         return folder.resolve()
     raise UsageError(f"{out} already holds a thousand studies named {base}.")
-
-
-def _write_report(result: StudyResult) -> None:
-    from quadrat.search.page import write_page
-
-    write_page(result)
 
 
 def _nothing(result: StudyResult) -> str:
