@@ -3,7 +3,9 @@ import polars as pl
 import pytest
 
 from quadrat.errors import UsageError
+from quadrat.geo import RasterGrid
 from quadrat.occurrence import family, training
+from quadrat.occurrence.maps import map_layers
 from quadrat.occurrence.predictor import OccurrencePredictor
 from quadrat.occurrence.samples.dataset import prepare
 from quadrat.runs import Run
@@ -90,10 +92,11 @@ def test_the_year_is_the_maximum_over_weeks(predictor):
 
 
 def test_a_map_is_made_of_the_same_answers(predictor):
-    grid = predictor.range_map(predictor.vocabulary.codes[3], 9, step_degrees=30)
-    lat, lon = np.meshgrid(grid.lat, grid.lon, indexing="ij")
-    answers = predictor.probabilities(lat.ravel(), lon.ravel(), 9)[:, 3]
-    np.testing.assert_allclose(grid.probability.ravel(), answers, atol=1e-6)
+    grid = RasterGrid.of(step=30)
+    code = predictor.vocabulary.codes[3]
+    layers = map_layers(predictor, "range", grid, [9], species=code)
+    answers = predictor.probabilities(*grid.places(), 9)[:, 3]
+    np.testing.assert_allclose(layers.values[0], answers, atol=1e-6)
 
 
 def test_a_saved_predictor_knows_the_environment_too(predictor, tmp_path):

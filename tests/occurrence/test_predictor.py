@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 import torch
 
-from quadrat.errors import DataError, RunError, UnknownNameError, UsageError
+from quadrat.errors import DataError, RunError, UsageError
 from quadrat.occurrence.network.model import NetworkSpec
 from quadrat.occurrence.predictor import OccurrencePredictor
 from quadrat.occurrence.records.taxonomy import Species, Vocabulary
@@ -95,20 +95,10 @@ def test_species_list(predictor):
         predictor.species_list(48.2, 16.4, 19, date="2026-05-17")
 
 
-def test_range_map(predictor):
-    found = predictor.range_map("Common Cuckoo", 19, step_degrees=10, bounds=(0, 40, 40, 60))
-    assert found.probability.shape == (2, 4)
-    assert found.lat.tolist() == [55, 45] and found.lon.tolist() == [5, 15, 25, 35]
-    expected = predictor.probabilities(45.0, 25.0, 19)[0, 2]
-    assert found.probability[1, 2] == pytest.approx(expected, rel=1e-5)
-    land = predictor.range_map("comcuc", 0, step_degrees=10, land_only=True).probability
-    assert np.isnan(land).mean() == pytest.approx(0.66, abs=0.1)
-    across = predictor.range_map("comcuc", 19, step_degrees=10, bounds=(170, 0, 190, 10))
-    assert across.lon.tolist() == [175, 185]
-    with pytest.raises(UnknownNameError, match="Common Cuckoo"):
-        predictor.range_map("Commn Cuckoo", 19)
-    with pytest.raises(UsageError, match="hold no points"):
-        predictor.range_map("comcuc", 19, bounds=(10, 0, 0, 10))
+def test_some_species_only(predictor):
+    every = predictor.probabilities(LAT, LON, [0, 30, 48])
+    some = predictor.probabilities(LAT, LON, [0, 30, 48], columns=[2, 0])
+    np.testing.assert_allclose(some, every[:, [2, 0]], rtol=1e-5)
 
 
 @pytest.mark.parametrize(("lat", "lon", "week"), [(91, 0, 1), (0, 361, 1), (0, 0, 49), (0, 0, -1)])

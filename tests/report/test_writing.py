@@ -4,15 +4,12 @@ import json
 import re
 import shutil
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
-from quadrat.errors import RunError, UsageError
-from quadrat.report import draw_range_map, sections, write_report
+from quadrat.errors import RunError
+from quadrat.report import sections, write_report
 from quadrat.report.card import make_card
 from quadrat.report.contents import read_run
 from quadrat.report.photos_data import main_target
@@ -234,32 +231,3 @@ def test_the_family_is_found_without_an_experiment(photos_run: Path) -> None:
     (photos_run / "oof.parquet").unlink()
     with pytest.raises(RunError, match="what kind of run"):
         write_report(photos_run)
-
-
-@dataclass(frozen=True)
-class Grid:
-    species: SimpleNamespace
-    week: int
-    lat: np.ndarray
-    lon: np.ndarray
-    probability: np.ndarray
-
-
-def test_draw_range_map(tmp_path: Path) -> None:
-    lat, lon = np.arange(59.5, 40, -1.0), np.arange(-4.5, 20)
-    grid = Grid(
-        SimpleNamespace(scientific="Erithacus rubecula", common="Robin"),
-        20,
-        lat,
-        lon,
-        np.full((len(lat), len(lon)), 0.5, np.float32),
-    )
-    for suffix, start in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")):
-        path = draw_range_map(grid, tmp_path / "maps" / f"robin{suffix}")
-        assert path.read_bytes().startswith(start)
-    drawn = path.with_suffix(".svg").read_text(encoding="utf-8")
-    again = draw_range_map(grid, tmp_path / "again.svg")
-    assert again.read_text(encoding="utf-8") == drawn
-    assert "Robin · 22-31 May" in drawn
-    with pytest.raises(UsageError, match=r"\.png, \.svg or \.pdf"):
-        draw_range_map(grid, tmp_path / "robin.gif")

@@ -1,4 +1,4 @@
-"""Verbs that ask a run: predict, submit, species, map."""
+"""Verbs that ask a run: predict, submit, species."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ def register(app: typer.Typer) -> None:
     app.command()(predict)
     app.command()(submit)
     app.command()(species)
-    app.command("map")(map_species)
 
 
 def predict(
@@ -79,15 +78,3 @@ def species(
         print_json(rows)
     else:
         print_table([{**row, "probability": f"{row['probability']:.3f}"} for row in rows])
-
-
-def map_species(
-    run: RunArgument,
-    species: Annotated[str, typer.Option(help="Code, scientific name or common name.")],
-    week: Annotated[int, typer.Option(help="1 to 48; 0: the whole year.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="The picture: .png, .svg or .pdf.")] = None,
-) -> None:
-    """Draw where a species is to be expected in a week."""
-    from quadrat import workflow
-
-    typer.echo(str(workflow.map_range(run, species=species, week=week, out=out)))

@@ -14,7 +14,9 @@ from quadrat.geo.cells import (
     parse_cells,
     resolutions,
 )
+from quadrat.geo.grids import WORLD, Bounds, CellGrid, RasterGrid, parse_bounds
 from quadrat.geo.land import is_land, land_polygons
+from quadrat.geo.outlines import cell_outlines
 from quadrat.geo.regions import REGIONS, Region, region
 from quadrat.geo.sphere import (
     EARTH_RADIUS_KM,
@@ -30,11 +32,16 @@ __all__ = [
     "EDGE_KM",
     "GRID_KM",
     "REGIONS",
+    "WORLD",
+    "Bounds",
+    "CellGrid",
     "CellIds",
+    "RasterGrid",
     "Region",
     "all_cells",
     "cell_centres",
     "cell_count",
+    "cell_outlines",
     "cells_at",
     "chord",
     "format_cells",
@@ -42,6 +49,7 @@ __all__ = [
     "is_land",
     "land_polygons",
     "lat_lon",
+    "parse_bounds",
     "parse_cells",
     "region",
     "resolutions",

@@ -1,9 +1,9 @@
-"""A trained network that answers: probabilities, species lists, range maps, tables of places."""
+"""A trained network that answers: probabilities, species lists, tables of places."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from quadrat.errors import UsageError
-from quadrat.geo import is_land
 from quadrat.occurrence.network.calibration import load_calibration, save_calibration
 from quadrat.occurrence.network.model import NetworkSpec, load_model, pick_device, save_model
 from quadrat.occurrence.network.species_network import OccurrenceNetwork
 from quadrat.occurrence.records.places import check_places, read_places
-from quadrat.occurrence.records.taxonomy import Species, Vocabulary
+from quadrat.occurrence.records.taxonomy import Vocabulary
 from quadrat.occurrence.samples.known_environment import KnownEnvironment
 from quadrat.runtime.calibration import Calibration
 from quadrat.runtime.weeks import WEEKS, WHOLE_YEAR, week_of_date
@@ -48,25 +47,6 @@ class SpeciesPredictions:
         species = pl.DataFrame(self.probabilities, schema=list(self.codes), orient="row")
         kept = [column for column in self.places.columns if column not in set(self.codes)]
         return self.places.select(kept).hstack(species)
-
-
-@dataclass(frozen=True)
-class RangeMap:
-    """Where a species is to be found in a week.
-
-    Args:
-        species: The species.
-        week: 1-48, 0 for the whole year.
-        lat: Latitudes of the middles of the rows, from north to south ``(H,)``.
-        lon: Longitudes of the middles of the columns, from west to east ``(W,)``.
-        probability: float32 ``(H, W)``; NaN at sea where only land was asked for.
-    """
-
-    species: Species
-    week: int
-    lat: NDArray[np.float64]
-    lon: NDArray[np.float64]
-    probability: NDArray[np.float32]
 
 
 class OccurrencePredictor:
@@ -150,8 +130,10 @@ class OccurrencePredictor:
         lon: ArrayLike,
         week: ArrayLike,
         environment: Mapping[str, ArrayLike] | None = None,
+        *,
+        columns: Sequence[int] | None = None,
     ) -> NDArray[np.float32]:
-        """The probability of every species.
+        """The probability of every species, or of some.
 
         Args:
             lat: Latitudes in degrees ``(N,)``.
@@ -161,15 +143,20 @@ class OccurrencePredictor:
             environment: Environment columns in the units of the training table, by name ``(N,)``,
                 NaN where unknown. Where the network reads the environment and it is not given
                 here, the nearest cell of the run speaks for places near enough to it.
+            columns: Positions of the wanted species in ``vocabulary``; all by default. The cost of
+                the last layer is that of these species only.
 
         Returns:
-            float32 ``(N, S)`` in the order of ``vocabulary``.
+            float32 ``(N, S)`` in the order of ``vocabulary``, or of ``columns``.
 
         Raises:
             DataError: A latitude, longitude or week outside its range.
             UsageError: The network does not know an environment column.
         """
-        return self._answers(lat, lon, week, slice(None), environment)
+        chosen: slice | Tensor = slice(None)
+        if columns is not None:
+            chosen = torch.tensor(columns, dtype=torch.int64, device=self.device)
+        return self._answers(lat, lon, week, environment or {}, chosen)
 
     def species_list(
         self,
@@ -217,54 +204,13 @@ class OccurrencePredictor:
             schema_overrides={"code": pl.String, "scientific_name": pl.String},
         )
 
-    def range_map(
-        self,
-        species: str,
-        week: int,
-        *,
-        step_degrees: float = 1.0,
-        bounds: tuple[float, float, float, float] = (-180.0, -90.0, 180.0, 90.0),
-        land_only: bool = False,
-    ) -> RangeMap:
-        """The probability of one species over a grid.
-
-        Args:
-            species: Code, scientific name or common name.
-            week: 1-48, or 0 for the whole year.
-            step_degrees: Distance of neighbouring points.
-            bounds: Longitude from, latitude from, longitude to, latitude to, in degrees; a
-                longitude beyond 180 goes across the dateline.
-            land_only: NaN at sea.
-
-        Raises:
-            UnknownNameError: The model does not know the species.
-            UsageError: The grid is empty.
-        """
-        west, south, east, north = bounds
-        if step_degrees <= 0 or east <= west or north <= south:
-            raise UsageError(
-                f"the bounds {bounds} with steps of {step_degrees} degrees hold no points: give "
-                "longitude from, latitude from, longitude to, latitude to."
-            )
-        column = self.vocabulary.find(species)
-        lat = np.arange(north - step_degrees / 2, south, -step_degrees)
-        lon = np.arange(west + step_degrees / 2, east, step_degrees)
-        grid_lat, grid_lon = (axis.ravel() for axis in np.meshgrid(lat, lon, indexing="ij"))
-        wanted = is_land(grid_lat, grid_lon) if land_only else np.ones(len(grid_lat), dtype=bool)
-        values = np.full(len(grid_lat), np.nan, dtype=np.float32)
-        if wanted.any():
-            one = slice(column, column + 1)
-            values[wanted] = self._answers(grid_lat[wanted], grid_lon[wanted], week, one)[:, 0]
-        shape = (len(lat), len(lon))
-        return RangeMap(self.vocabulary.species[column], week, lat, lon, values.reshape(shape))
-
     def _answers(
         self,
         lat: ArrayLike,
         lon: ArrayLike,
         week: ArrayLike,
-        columns: slice,
-        environment: Mapping[str, ArrayLike] | None = None,
+        environment: Mapping[str, ArrayLike],
+        columns: slice | Tensor,
     ) -> NDArray[np.float32]:
         lats, lons, weeks = np.broadcast_arrays(
             np.atleast_1d(np.asarray(lat, np.float64)),
@@ -273,8 +219,9 @@ class OccurrencePredictor:
         )
         check_places(lats, lons, weeks)
         position = torch.from_numpy(np.stack([lats, lons], axis=1)).float()
-        known = self._known(lats, lons, environment or {})
-        answer = np.empty((len(lats), len(self.vocabulary)), np.float32)[:, columns]
+        known = self._known(lats, lons, environment)
+        width = len(self._offset[columns])
+        answer = np.empty((len(lats), width), np.float32)
         year = weeks == WHOLE_YEAR
         for rows in _chunks(np.flatnonzero(~year), _CHUNK):
             week_of = torch.tensor(weeks[rows])
@@ -310,7 +257,7 @@ class OccurrencePredictor:
 
     @torch.inference_mode()
     def _forward(
-        self, position: Tensor, week: Tensor, environment: Tensor, columns: slice
+        self, position: Tensor, week: Tensor, environment: Tensor, columns: slice | Tensor
     ) -> NDArray[np.float32]:
         inputs = (values.to(self.device) for values in (position, week, environment))
         logits = self.network.logits(self.network.features(*inputs), columns).float()

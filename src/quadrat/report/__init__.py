@@ -1,7 +1,8 @@
-"""Reports of finished runs: figures, one self-contained HTML page, and a model card."""
+"""Reports of finished runs: figures, one self-contained HTML page, a model card, and maps."""
 
 from __future__ import annotations
 
-from quadrat.report.writing import RangeGrid, draw_range_map, write_report
+from quadrat.report.map_files import MAP_FORMATS, write_map
+from quadrat.report.writing import write_report
 
-__all__ = ["RangeGrid", "draw_range_map", "write_report"]
+__all__ = ["MAP_FORMATS", "write_map", "write_report"]

@@ -33,9 +33,6 @@ def paint(
 ) -> Array:
     """Gives every pixel of a map the value of the nearest place, if that is near enough.
 
-    Cells of a grid fill the map without gaps, whatever their shape and wherever the map is cut;
-    lonely places become dots of a visible size.
-
     Args:
         lat: Latitudes of the places in degrees, ``(n,)``.
         lon: Longitudes.
@@ -46,6 +43,36 @@ def paint(
 
     Returns:
         ``shape``, the top row first; NaN where no place is near.
+    """
+    return coloured(values, nearest_place(lat, lon, projection, shape, radius_km))
+
+
+def coloured(values: Array, nearest: NDArray[np.int64]) -> Array:
+    """The values of the places that `nearest_place` found, NaN where there is none."""
+    return np.where(nearest >= 0, values[nearest], np.nan)
+
+
+def nearest_place(
+    lat: Array,
+    lon: Array,
+    projection: Projection,
+    shape: tuple[int, int],
+    radius_km: float | None = None,
+) -> NDArray[np.int64]:
+    """The place whose colour every pixel takes.
+
+    Cells of a grid fill the map without gaps, whatever their shape and wherever the map is cut;
+    lonely places become dots of a visible size.
+
+    Args:
+        lat: Latitudes of the places in degrees, ``(n,)``.
+        lon: Longitudes.
+        projection: The map.
+        shape: Rows and columns of the picture.
+        radius_km: How far a place reaches; from the places' spacing by default.
+
+    Returns:
+        Positions of places, ``shape``, the top row first; −1 where no place is near.
     """
     from scipy.spatial import cKDTree
 
@@ -63,11 +90,8 @@ def paint(
         unit_vectors(there_lat[inside], there_lon[inside]),
         distance_upper_bound=float(chord(radius_km)),
     )
-    found = np.isfinite(distance)
-    coloured = np.full(distance.shape, np.nan)
-    coloured[found] = values[nearest[found]]
-    picture = np.full(shape, np.nan)
-    picture[inside] = coloured
+    picture = np.full(shape, -1, dtype=np.int64)
+    picture[inside] = np.where(np.isfinite(distance), nearest, -1)
     return picture
 
 

@@ -41,6 +41,11 @@ OCCURRENCE = LinearSegmentedColormap.from_list(
 )
 """Nothing to dark, evenly: probabilities, where zero is see-through."""
 
+UNCERTAINTY = LinearSegmentedColormap.from_list(
+    "uncertainty", ["#f4f4f800", "#c9d3eaff", "#94a8dd", "#6f77c0", "#574696", "#33205e"]
+)
+"""Nothing to dark, evenly: how unsure a model is, where sure is see-through."""
+
 PANEL = (3.2, 3.2)
 WIDE = 7.6
 """Figure sizes in inches: a panel that stands beside others, and the width of a full line."""

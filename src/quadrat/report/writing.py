@@ -3,53 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from quadrat.errors import UsageError
 from quadrat.runs import Run, atomic_path, write_text
 
 if TYPE_CHECKING:
     from quadrat.report.html import Section
     from quadrat.report.sections import Drawings
-
-
-class SpeciesName(Protocol):
-    """A species' names."""
-
-    @property
-    def scientific(self) -> str:
-        """The scientific name."""
-
-    @property
-    def common(self) -> str:
-        """The common name."""
-
-
-class RangeGrid(Protocol):
-    """Where a species is to be found: a predictor's answer for a grid of places."""
-
-    @property
-    def species(self) -> SpeciesName:
-        """The species."""
-
-    @property
-    def week(self) -> int:
-        """1 to 48, or 0 for the whole year."""
-
-    @property
-    def lat(self) -> NDArray[np.float64]:
-        """Latitudes of the rows in degrees ``(H,)``."""
-
-    @property
-    def lon(self) -> NDArray[np.float64]:
-        """Longitudes of the columns in degrees ``(W,)``."""
-
-    @property
-    def probability(self) -> NDArray[np.float32]:
-        """Probabilities ``(H, W)``; NaN is left out."""
 
 
 def write_report(run: Run | Path | str) -> Path:
@@ -112,42 +72,3 @@ def _write(folder: Path, drawings: Drawings, document: str, card: str) -> None:
             temporary.write_bytes(content)
     write_text(folder / "card.md", card)
     write_text(folder / "report.html", document)
-
-
-def draw_range_map(grid: RangeGrid, path: Path | str) -> Path:
-    """Draws where a species is to be expected.
-
-    Args:
-        grid: From an occurrence predictor's ``range_map``.
-        path: The picture; ``.png``, ``.svg`` or ``.pdf``.
-
-    Returns:
-        The picture.
-
-    Raises:
-        UsageError: Another ending than these three.
-    """
-    from quadrat.geo import land_polygons
-    from quadrat.report.maps import range_map
-    from quadrat.report.style import to_pdf, to_png, to_svg
-    from quadrat.runtime.weeks import week_label
-
-    path = Path(path)
-    kind = path.suffix.lower()
-    if kind not in (".png", ".svg", ".pdf"):
-        raise UsageError(f"cannot draw {path.name}: the ending must be .png, .svg or .pdf.")
-    name = grid.species.common or grid.species.scientific
-    figure = range_map(
-        grid.lat,
-        grid.lon,
-        grid.probability,
-        f"{name} · {week_label(grid.week)}",
-        land_polygons(),
-        note=grid.species.scientific if grid.species.scientific != name else "",
-    )
-    with atomic_path(path) as temporary:
-        if kind == ".svg":
-            temporary.write_text(to_svg(figure), encoding="utf-8")
-        else:
-            temporary.write_bytes(to_png(figure, dpi=200) if kind == ".png" else to_pdf(figure))
-    return path

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quadrat.errors import DataError
+from quadrat.errors import DataError, UsageError
 
 WEEKS = 48
 WHOLE_YEAR = 0
@@ -105,6 +105,36 @@ def week_label(week: int) -> str:
     month, quarter = divmod(week - 1, 4)
     last = _FIRST_DAYS[quarter] + 6 if quarter < 3 else _MONTH_DAYS[month]
     return f"{_FIRST_DAYS[quarter]}-{last} {_MONTHS[month]}"
+
+
+def parse_weeks(text: str) -> tuple[int, ...]:
+    """Weeks as people write them.
+
+    Args:
+        text: Numbers and ranges with commas between, such as ``"1,13,26-28"``; ``"year"`` is the
+            whole year as one (week 0), ``"all"`` its 48 weeks.
+
+    Returns:
+        The weeks in the order given, each once.
+
+    Raises:
+        UsageError: The text is something else, or names a week that does not exist.
+    """
+    words = {"year": (WHOLE_YEAR,), "all": tuple(range(1, WEEKS + 1))}
+    if text.strip().lower() in words:
+        return words[text.strip().lower()]
+    weeks: list[int] = []
+    try:
+        for part in text.split(","):
+            first, _, last = part.partition("-")
+            weeks += range(int(first), int(last or first) + 1)
+    except ValueError:
+        weeks = []
+    if not weeks or min(weeks) < 0 or max(weeks) > WEEKS:
+        raise UsageError(
+            f"weeks '{text}': give weeks of 1-48 (four a month) as in 1,13,26-28, or year, or all."
+        )
+    return tuple(dict.fromkeys(weeks))
 
 
 _DATE_FIX = "write dates as 2026-05-17."

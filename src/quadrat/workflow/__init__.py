@@ -14,7 +14,7 @@ _EXPORTS = {
     "evaluate": "quadrat.workflow.evaluation",
     "import_model": "quadrat.workflow.importing",
     "load_experiment": "quadrat.workflow.experiments",
-    "map_range": "quadrat.workflow.places",
+    "make_map": "quadrat.workflow.maps",
     "predict": "quadrat.workflow.prediction",
     "report": "quadrat.workflow.evaluation",
     "species_list": "quadrat.workflow.places",
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from quadrat.workflow.evaluation import report as report
     from quadrat.workflow.experiments import load_experiment as load_experiment
     from quadrat.workflow.importing import import_model as import_model
-    from quadrat.workflow.places import map_range as map_range
+    from quadrat.workflow.maps import make_map as make_map
     from quadrat.workflow.places import species_list as species_list
     from quadrat.workflow.prediction import predict as predict
     from quadrat.workflow.prediction import submit as submit

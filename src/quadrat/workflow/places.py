@@ -1,12 +1,12 @@
-"""Answers of the occurrence family for people: species lists of a place, maps of a species."""
+"""Answers of the occurrence family for people: the species of a place."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from quadrat.errors import RunError, UsageError
-from quadrat.predictors import load_run
+from quadrat.predictors import Run, load_run
 from quadrat.runtime.weeks import week_of_date
 
 if TYPE_CHECKING:
@@ -51,39 +51,18 @@ def species_list(
     if top is None and threshold is None:
         top = DEFAULT_TOP
     chosen = _week(week, date)
-    species: pl.DataFrame = _predictor(run).species_list(
+    species: pl.DataFrame = occurrence_run(run).predictor.species_list(
         lat, lon, chosen, top=top, threshold=threshold or 0.0
     )
     return species
 
 
-def map_range(
-    run: Path | str, *, species: str, week: int = 0, out: Path | str | None = None
-) -> Path:
-    """Draws where a species is to be expected in a week.
-
-    Args:
-        run: The run folder.
-        species: A code, a scientific name or a common name.
-        week: 1 to 48; 0 is the whole year.
-        out: The picture (``.png``, ``.svg`` or ``.pdf``); by default in the run's figures.
-
-    Returns:
-        The picture's file.
+def occurrence_run(run: Path | str) -> Run:
+    """Opens a run of the occurrence family.
 
     Raises:
-        UnknownNameError: The run does not know the species.
-        RunError: The run is of another family or has not finished.
+        RunError: There is no run, or it is of another family.
     """
-    from quadrat.report import draw_range_map
-
-    predictor = _predictor(run)
-    grid = predictor.range_map(species, _week(week, None))
-    name = f"range-{grid.species.code}-week-{grid.week}.png"
-    return draw_range_map(grid, Path(out) if out is not None else Path(run) / "figures" / name)
-
-
-def _predictor(run: Path | str) -> Any:
     opened = load_run(run)
     family = opened.experiment().family
     if family != "occurrence":
@@ -91,7 +70,7 @@ def _predictor(run: Path | str) -> Any:
             f"{run} is a run of the family {family}; species lists and maps are made from runs "
             "of the occurrence family."
         )
-    return opened.predictor
+    return opened
 
 
 def _week(week: int | None, date: str | None) -> int:
