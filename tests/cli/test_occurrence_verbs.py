@@ -6,9 +6,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
+from quadrat.geo import cell_centres
 from quadrat.worlds.planet import PlanetWorld
 from tests.conftest import Outcome
 
@@ -102,6 +104,67 @@ def test_map(quadrat: Callable[..., Outcome], trained: Path, tmp_path: Path):
     unknown = quadrat("map", trained, "--species", code + "x")
     assert unknown.code == 2
     assert f"Did you mean '{code}'" in unknown.err
+
+
+def test_map_layers_hold_what_the_model_answers(
+    quadrat: Callable[..., Outcome], trained: Path, tmp_path: Path
+):
+    from quadrat.predictors import load_run
+
+    rasterio = pytest.importorskip("rasterio", reason="the extra geo is not installed")
+    predictor = load_run(trained).predictor
+    code = predictor.vocabulary.codes[3]
+    asked = ["--week", "20,0", "--bounds", "-10,35,30,60", "--step", 5]
+    done = quadrat("map", trained, "--species", code, *asked, "--out", tmp_path / "m.tif")
+    assert done.code == 0, done.err
+    with rasterio.open(tmp_path / "m.tif") as file:
+        assert file.bounds == (-10, 35, 30, 60)
+        at = np.array(list(file.sample([(12.5, 47.5)])))[0]
+    expected = [predictor.probabilities(47.5, 12.5, week)[0, 3] for week in (20, 0)]
+    np.testing.assert_allclose(at, expected, rtol=1e-5)
+
+
+def test_map_of_all_species_of_a_class(
+    quadrat: Callable[..., Outcome], trained: Path, tmp_path: Path
+):
+    from quadrat.predictors import load_run
+
+    predictor = load_run(trained).predictor
+    table = pl.read_parquet(trained / "species.parquet")
+    name = table["class_name"][0]
+    members = np.flatnonzero((table["class_name"] == name).to_numpy())
+    out = tmp_path / "m.geojson"
+    asked = ["--what", "richness", "--class", name.upper(), "--resolution", 0, "--week", 7]
+    done = quadrat("map", trained, *asked, "--out", out)
+    assert done.code == 0, done.err
+    features = json.loads(out.read_text(encoding="utf-8"))["features"]
+    assert len(features) == 122
+    found = {f["properties"]["cell"]: f["properties"]["richness_week_7"] for f in features}
+    cell = int(next(iter(found)), 16)
+    lat, lon = cell_centres(np.array([cell], np.uint64))
+    expected = predictor.probabilities(lat, lon, 7)[0, members].sum()
+    assert found[f"{cell:x}"] == pytest.approx(expected, rel=1e-4)
+    unknown = quadrat("map", trained, "--what", "richness", "--class", "plantae")
+    assert unknown.code == 2 and "unknown class 'plantae'" in unknown.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--what", "range"], "give its name"),
+        (["--what", "richness", "--week", "49"], "weeks '49'"),
+        (["--what", "richness", "--step", "1", "--resolution", "2"], "not both"),
+        (["--what", "richness", "--resolution", "2", "--out", "m.tif"], "give a step"),
+        (["--what", "richness", "--out", "m.jpeg"], "the ending must be"),
+        (["--what", "richness", "--bounds", "belgium"], "unknown region"),
+    ],
+)
+def test_maps_that_cannot_be_made(
+    quadrat: Callable[..., Outcome], trained: Path, options: list[str], said: str
+):
+    done = quadrat("map", trained, *options)
+    assert done.code == 2
+    assert said in done.err
 
 
 def test_verbs_of_the_other_family_say_so(

@@ -5,8 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quadrat.errors import DataError
-from quadrat.runtime.weeks import WEEKS, week_label, week_of, week_of_date, weeks_of_dates
+from quadrat.errors import DataError, UsageError
+from quadrat.runtime.weeks import (
+    WEEKS,
+    parse_weeks,
+    week_label,
+    week_of,
+    week_of_date,
+    weeks_of_dates,
+)
 
 
 def reference(month, day):
@@ -60,3 +67,24 @@ def test_labels():
     assert week_label(48) == "22-31 December"
     with pytest.raises(DataError, match="week 49"):
         week_label(49)
+
+
+@pytest.mark.parametrize(
+    ("text", "weeks"),
+    [
+        ("20", (20,)),
+        ("1, 13,26-28", (1, 13, 26, 27, 28)),
+        ("year", (0,)),
+        ("0", (0,)),
+        ("All", tuple(range(1, 49))),
+        ("3,3,2-4", (3, 2, 4)),
+    ],
+)
+def test_weeks_as_people_write_them(text, weeks):
+    assert parse_weeks(text) == weeks
+
+
+@pytest.mark.parametrize("text", ["", "49", "-1", "5-3", "May", "1,,2"])
+def test_weeks_that_do_not_exist(text):
+    with pytest.raises(UsageError, match="give weeks of 1-48"):
+        parse_weeks(text)
