@@ -49,15 +49,17 @@ def _shared(name: str) -> type[BaseModel] | None:
 
 
 def _is_list(model: type[BaseModel], name: str) -> bool:
-    text = str(model.model_fields[name].annotation)
-    return text.startswith(("list[", "tuple["))
+    field = model.model_fields.get(name)  # None for a section inside another
+    return field is not None and str(field.annotation).startswith(("list[", "tuple["))
 
 
 def _sections(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    """The sections of a model, each followed by the sections inside it (``labels.propagate``)."""
     for name, field in model.model_fields.items():
         inner = inner_model(field.annotation)
         if inner is not None and issubclass(inner, Section):
             yield name, inner
+            yield from ((f"{name}.{part}", deeper) for part, deeper in _sections(inner))
 
 
 def _table(title: str, model: type[BaseModel], *, top: bool = False) -> list[str]:

@@ -17,7 +17,8 @@ from quadrat.occurrence.judging.adjustment import Adjustment, adjust
 from quadrat.occurrence.judging.baselines import TrainingCounts
 from quadrat.occurrence.judging.final_scores import judge
 from quadrat.occurrence.predictor import OccurrencePredictor
-from quadrat.occurrence.records.cells import CellTable, read_cells
+from quadrat.occurrence.records.cells import CellTable
+from quadrat.occurrence.records.reading import read_records
 from quadrat.occurrence.records.taxonomy import Species, Vocabulary, read_watchlist
 from quadrat.occurrence.samples.dataset import SampleSet, left_out, make_samples
 from quadrat.occurrence.samples.known_environment import KnownEnvironment
@@ -64,10 +65,10 @@ def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
         score = score.model_copy(update={"baselines": False})
         counts = TrainingCounts.unknown(len(vocabulary))
     known = predictor.environment
-    cells = read_cells(table or experiment.data.table, environment=None if known else [])
+    cells = read_records(experiment.data, table, environment=None if known else [])
     _refuse_strangers(cells, vocabulary)
     if table is None:
-        parts = make_partition(cells, experiment.split, experiment.data.sample_fraction)
+        parts = make_partition(cells, experiment.split, experiment.data)
         judged, blocks = parts.judged, parts.blocks
         protocol = parts.protocol(experiment.split)
         adjustment = _adjustment(experiment, predictor, cells, parts, backend)

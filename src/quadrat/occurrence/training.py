@@ -78,7 +78,7 @@ def train(
         data.samples(cells),
         adjustment=adjustment,
         vocabulary=data.vocabulary,
-        counts=TrainingCounts.of(fitted.samples),
+        counts=TrainingCounts.of(data.samples(data.partition.train)),
         blocks=data.partition.blocks[cells],
         watchlist=fitted.objective.watchlist,
         score=experiment.score,
@@ -182,7 +182,7 @@ def build_network(
 
 def training_samples(experiment: OccurrenceExperiment, data: OccurrenceData) -> SampleSet:
     """The samples that are learnt: all weeks of the training cells, and perhaps the years."""
-    samples = data.samples(data.partition.train)
+    samples = data.training_samples()
     return samples.with_years() if experiment.data.yearly else samples
 
 

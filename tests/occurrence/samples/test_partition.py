@@ -4,7 +4,11 @@ import pytest
 from quadrat.errors import DataError
 from quadrat.occurrence.records.cells import read_cells
 from quadrat.occurrence.samples.partition import make_partition
-from quadrat.occurrence.schema import SplitSection
+from quadrat.occurrence.schema import DataSection, SplitSection
+
+
+def data(**keys):
+    return DataSection(table="cells.parquet", **keys)
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +20,9 @@ def table(planet):
 @pytest.mark.parametrize("test", [0.0, 0.2])
 @pytest.mark.parametrize("fraction", [1.0, 0.5])
 def test_no_cell_crosses(table, kind, test, fraction):
-    parts = make_partition(table, SplitSection(kind=kind, test=test), fraction)
+    parts = make_partition(
+        table, SplitSection(kind=kind, test=test), data(sample_fraction=fraction)
+    )
     together = np.concatenate([parts.train, parts.validation, parts.test])
     assert len(np.unique(together)) == len(together) == round(fraction * len(table))
     assert len(parts.validation) / len(together) == pytest.approx(0.1, abs=0.03)
@@ -58,4 +64,8 @@ def test_test_cells_are_judged_where_there_are_any(table):
 
 def test_too_few_blocks(table):
     with pytest.raises(DataError, match="cannot be divided"):
-        make_partition(table, SplitSection(kind="spatial-block", block_km=10_000, test=0.3), 0.002)
+        make_partition(
+            table,
+            SplitSection(kind="spatial-block", block_km=10_000, test=0.3),
+            data(sample_fraction=0.002),
+        )

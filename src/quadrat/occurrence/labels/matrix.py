@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+_AT_ONCE = 4_000_000
+
 
 @dataclass(frozen=True)
 class LabelMatrix:
@@ -63,6 +65,13 @@ class LabelMatrix:
             indices[places] = part.indices
         return cls(indptr, indices, parts[0].columns)
 
+    @classmethod
+    def stacked(cls, parts: Sequence[LabelMatrix]) -> LabelMatrix:
+        """The rows of several matrices over the same species, one matrix after the other."""
+        lengths = np.concatenate([part.lengths() for part in parts])
+        indptr = np.concatenate([[0], np.cumsum(lengths)])
+        return cls(indptr, np.concatenate([part.indices for part in parts]), parts[0].columns)
+
     def __len__(self) -> int:
         return len(self.indptr) - 1
 
@@ -81,7 +90,11 @@ class LabelMatrix:
 
     def counts(self) -> NDArray[np.int64]:
         """In how many rows each species was seen ``(columns,)``."""
-        return np.bincount(self.indices, minlength=self.columns)
+        counts = np.zeros(self.columns, np.int64)
+        for start in range(0, self.positives, _AT_ONCE):  # bincount copies to 64 bits
+            run = self.indices[start : start + _AT_ONCE]
+            counts += np.bincount(run, minlength=self.columns)
+        return counts
 
     def rows(self, index: ArrayLike) -> LabelMatrix:
         """The rows of an index vector, in its order."""
@@ -89,8 +102,26 @@ class LabelMatrix:
         lengths = self.lengths()[index]
         indptr = np.zeros(len(index) + 1, np.int64)
         np.cumsum(lengths, out=indptr[1:])
-        source = np.repeat(self.indptr[index] - indptr[:-1], lengths) + np.arange(indptr[-1])
+        kind = _counting(max(self.positives, int(indptr[-1])))
+        source = np.arange(indptr[-1], dtype=kind)
+        source += np.repeat((self.indptr[index] - indptr[:-1]).astype(kind), lengths)
         return LabelMatrix(indptr, self.indices[source], self.columns)
+
+    def slice(self, start: int, stop: int) -> LabelMatrix:
+        """A run of rows; its species are a view, not a copy."""
+        bounds = self.indptr[start : stop + 1]
+        return LabelMatrix(bounds - bounds[0], self.indices[bounds[0] : bounds[-1]], self.columns)
+
+    def where(self, kept: NDArray[np.bool_]) -> LabelMatrix:
+        """Only some positives.
+
+        Args:
+            kept: Which ``(P,)``.
+        """
+        before = np.zeros(len(kept) + 1, _counting(len(kept)))
+        np.cumsum(kept, out=before[1:])
+        indptr = before[self.indptr].astype(np.int64)
+        return LabelMatrix(indptr, self.indices[kept], self.columns)
 
     def restricted(self, columns: ArrayLike) -> LabelMatrix:
         """Only these species, in the order of ``columns``; the others' positives are dropped.
@@ -100,12 +131,10 @@ class LabelMatrix:
         """
         columns = np.asarray(columns, np.int64)
         there = columns >= 0
-        place = np.full(self.columns, -1, np.int64)
+        place = np.full(self.columns, -1, np.int32)
         place[columns[there]] = np.flatnonzero(there)
-        column = place[self.indices]
-        kept = column >= 0
-        indptr = np.concatenate([[0], np.cumsum(kept)])[self.indptr]
-        found = LabelMatrix(indptr, column[kept].astype(np.int32), len(columns))
+        known = self.where((place >= 0)[self.indices])
+        found = LabelMatrix(known.indptr, place[known.indices], len(columns))
         if (np.diff(columns[there]) > 0).all():
             return found  # rows are sorted as they were
         shape = (len(self), len(columns))
@@ -118,5 +147,9 @@ class LabelMatrix:
 
     def followed_by(self, other: LabelMatrix) -> LabelMatrix:
         """The rows of this matrix and then those of another over the same species."""
-        indptr = np.concatenate([self.indptr, other.indptr[1:] + self.indptr[-1]])
-        return LabelMatrix(indptr, np.concatenate([self.indices, other.indices]), self.columns)
+        return LabelMatrix.stacked([self, other])
+
+
+def _counting(count: int) -> type[np.signedinteger]:
+    """The kind of number that positions up to ``count`` need: half the memory while it will do."""
+    return np.int32 if count <= np.iinfo(np.int32).max else np.int64

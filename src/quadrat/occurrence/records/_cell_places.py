@@ -17,13 +17,14 @@ from quadrat.tables import FIRST_ROW
 
 
 def read_cell_places(
-    table: pa.Table, path: Path
+    table: pa.Table, path: Path, years: NDArray[np.int64] | None = None
 ) -> tuple[CellIds | None, NDArray[np.float64], NDArray[np.float64]]:
     """The cells of a table.
 
     Args:
         table: It has ``h3_index``, or ``lat`` and ``lon``.
         path: The file, for messages.
+        years: The year of each row, where a cell may have several rows.
 
     Returns:
         H3 indices ``(C,)`` or None, latitudes and longitudes of the centres ``(C,)``.
@@ -34,14 +35,15 @@ def read_cell_places(
     if "h3_index" in table.column_names:
         cells = _cells(table.column("h3_index"), path)
         lat, lon = cell_centres(cells)
-        _check_unique(format_cells(cells), path, "h3_index")
+        _check_unique(format_cells(cells), years, path, "h3_index")
         return cells, lat, wrap_lon(lon)
     columns = [find_column(table.column_names, names) for names in (LATITUDES, LONGITUDES)]
     if columns[0] is not None and columns[1] is not None:
         lat = _degrees(table.column(columns[0]), columns[0], 90.0, path)
         lon = _degrees(table.column(columns[1]), columns[1], 360.0, path)
         pairs = zip(lat.tolist(), lon.tolist(), strict=True)
-        _check_unique([f"{a}, {b}" for a, b in pairs], path, f"{columns[0]} and {columns[1]}")
+        names = [f"{a}, {b}" for a, b in pairs]
+        _check_unique(names, years, path, f"{columns[0]} and {columns[1]}")
         return None, lat, wrap_lon(lon)
     raise DataError(
         f"the table {path} does not say where its cells lie.",
@@ -82,7 +84,11 @@ def _degrees(column: pa.ChunkedArray, name: str, limit: float, path: Path) -> ND
     return values
 
 
-def _check_unique(keys: Sequence[str], path: Path, column: str) -> None:
+def _check_unique(
+    keys: Sequence[str], years: NDArray[np.int64] | None, path: Path, column: str
+) -> None:
+    if years is not None:
+        keys = [f"{key}, year {year}" for key, year in zip(keys, years.tolist(), strict=True)]
     first: dict[str, int] = {}
     problems = [
         f"rows {first[key] + FIRST_ROW} and {row + FIRST_ROW}: {key}"
@@ -91,7 +97,7 @@ def _check_unique(keys: Sequence[str], path: Path, column: str) -> None:
     ]
     if problems:
         raise DataError(
-            f"{path}: a cell must have one row ({column}).",
+            f"{path}: a cell must have one row ({column}){' a year' if years is not None else ''}.",
             problems,
             fix="merge these rows: the species lists of a week are united.",
         )

@@ -6,6 +6,7 @@ No Python object is made for a positive.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from quadrat.errors import DataError
 from quadrat.occurrence.labels.matrix import LabelMatrix
-from quadrat.occurrence.records._arrow import as_counts
+from quadrat.occurrence.records._arrow import as_counts, as_series
 from quadrat.runtime.weeks import WEEKS
 from quadrat.tables import FIRST_ROW
 
@@ -60,12 +61,15 @@ def _is_text_list(kind: pa.DataType) -> bool:
     ) or bool(pa.types.is_null(value))
 
 
-def read_species_lists(table: pa.Table, path: Path) -> tuple[tuple[str, ...], LabelMatrix]:
+def read_species_lists(
+    table: pa.Table, path: Path, synonyms: Mapping[str, str]
+) -> tuple[tuple[str, ...], LabelMatrix]:
     """The species codes that occur, sorted, and the positives of every cell and week.
 
     Args:
         table: The week columns; their values may be dictionaries.
         path: The file, for messages.
+        synonyms: Old code → new code, for which its records count.
 
     Returns:
         The codes, and labels whose row is ``cell * 48 + week - 1``.
@@ -74,6 +78,8 @@ def read_species_lists(table: pa.Table, path: Path) -> tuple[tuple[str, ...], La
         DataError: There are no species, or codes that cannot be.
     """
     columns = [_decoded(table.column(name), name, path) for name in WEEK_COLUMNS]
+    if synonyms:
+        columns = [(n, places, _renamed(codes, synonyms)) for n, places, codes in columns]
     every = pc.unique(pa.concat_arrays([dictionary for _, _, dictionary in columns]))
     codes = every.take(pc.sort_indices(every))
     _check_codes(codes, path)
@@ -97,7 +103,7 @@ def read_species_lists(table: pa.Table, path: Path) -> tuple[tuple[str, ...], La
 
 def _decoded(
     column: pa.ChunkedArray, name: str, path: Path
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Any]:
+) -> tuple[NDArray[np.int64], NDArray[np.integer], Any]:
     """A week column as list lengths ``(C,)``, dictionary positions ``(P,)`` and dictionary."""
     lists = column.unify_dictionaries().combine_chunks()
     if isinstance(lists, pa.ChunkedArray):
@@ -114,7 +120,11 @@ def _decoded(
             [f"row {row + FIRST_ROW}" for row in rows],
             fix="remove the empty entries from these lists.",
         )
-    return lengths, as_counts(values.indices), values.dictionary.cast(pa.string())
+    return lengths, as_series(values.indices).to_numpy(), values.dictionary.cast(pa.string())
+
+
+def _renamed(codes: Any, synonyms: Mapping[str, str]) -> Any:
+    return pa.array([synonyms.get(code, code) for code in codes.to_pylist()], pa.string())
 
 
 def _check_codes(codes: Any, path: Path) -> None:

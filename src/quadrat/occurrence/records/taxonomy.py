@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -145,7 +145,7 @@ def read_watchlist(watchlist: Sequence[str] | Path) -> tuple[str, ...]:
 
 
 def make_vocabulary(
-    codes: Sequence[str], taxonomy: dict[str, Species] | None
+    codes: Sequence[str], taxonomy: Mapping[str, Species] | None
 ) -> tuple[Vocabulary, tuple[str, ...]]:
     """The vocabulary of these codes, in their order.
 

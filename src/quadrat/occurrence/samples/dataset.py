@@ -1,98 +1,23 @@
 """From a combined parquet to training, validation and test samples over one vocabulary.
 
-Everything that is fitted here (vocabulary, scaling of the environment) is fitted on training cells.
+Everything that is fitted here (vocabulary, scaling of the environment, weights, propagation) is
+fitted on training cells.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from quadrat.errors import DataError
-from quadrat.occurrence.labels.matrix import LabelMatrix
-from quadrat.occurrence.records.cells import CellTable, read_cells
-from quadrat.occurrence.records.taxonomy import Vocabulary, make_vocabulary, read_taxonomy
+from quadrat.occurrence.labels.learning import learn_labels
+from quadrat.occurrence.records.reading import known_species, read_records
+from quadrat.occurrence.records.taxonomy import make_vocabulary, read_watchlist
 from quadrat.occurrence.samples.environment import EnvironmentEncoder
-from quadrat.occurrence.samples.partition import Partition, make_partition
+from quadrat.occurrence.samples.partition import make_partition
+from quadrat.occurrence.samples.prepared import OccurrenceData
+from quadrat.occurrence.samples.sample_set import SampleSet, left_out, make_samples, sample_rows
 from quadrat.occurrence.schema import OccurrenceExperiment
-from quadrat.runtime.weeks import WEEKS, WHOLE_YEAR
 
-
-@dataclass(frozen=True)
-class SampleSet:
-    """Cells × weeks: sample ``cell * 48 + week - 1``, then perhaps one whole year a cell.
-
-    Args:
-        cells: Names of the cells ``(C,)``.
-        lat: Latitudes in degrees ``(C,)``.
-        lon: Longitudes in degrees ``(C,)``.
-        environment: Encoded environment, float32 ``(C, E)``, NaN where unknown.
-        labels: One row a sample, one column a species of the vocabulary.
-    """
-
-    cells: tuple[str, ...]
-    lat: NDArray[np.float64]
-    lon: NDArray[np.float64]
-    environment: NDArray[np.float32]
-    labels: LabelMatrix
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def cell_and_week(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Position of the cell and week 0-48 of each sample of an index ``(B,)``."""
-        weekly = len(self.cells) * WEEKS
-        cell, week = index // WEEKS, index % WEEKS + 1
-        if len(self) == weekly:
-            return cell, week
-        year = index >= weekly
-        return torch.where(year, index - weekly, cell), week.masked_fill(year, WHOLE_YEAR)
-
-    def names(self, index: Tensor) -> list[str]:
-        """The samples' names, such as ``82754ffffffffff week 17``."""
-        cell, week = self.cell_and_week(index)
-        pairs = zip(cell.tolist(), week.tolist(), strict=True)
-        return [f"{self.cells[c]} week {w}" for c, w in pairs]
-
-    def density(self) -> NDArray[np.float32]:
-        """How many species were seen in each cell, summed over its 48 weeks ``(C,)``."""
-        weekly = self.labels.lengths()[: len(self.cells) * WEEKS].reshape(-1, WEEKS)
-        return np.asarray(weekly.sum(axis=1), dtype=np.float32)
-
-    def with_years(self) -> SampleSet:
-        """The same samples and, after them, the union over the weeks of each cell as week 0."""
-        labels = self.labels.followed_by(self.labels.union(WEEKS))
-        return SampleSet(self.cells, self.lat, self.lon, self.environment, labels)
-
-
-@dataclass(frozen=True)
-class OccurrenceData:
-    """What a training needs to know.
-
-    Args:
-        table: All cells, as they were read.
-        partition: Which cells are training, validation and test.
-        vocabulary: The species that are learnt.
-        counts: In how many training samples (cell and week) each was seen ``(S,)``.
-        encoder: The environment's encoding.
-        unnamed: Codes of the vocabulary that the taxonomy lacks.
-    """
-
-    table: CellTable
-    partition: Partition
-    vocabulary: Vocabulary
-    counts: NDArray[np.int64]
-    encoder: EnvironmentEncoder
-    unnamed: tuple[str, ...]
-
-    def samples(self, cells: NDArray[np.int64]) -> SampleSet:
-        """The samples of some cells of the table."""
-        return make_samples(self.table, cells, self.vocabulary, self.encoder)
+__all__ = ["OccurrenceData", "SampleSet", "left_out", "make_samples", "prepare", "sample_rows"]
 
 
 def prepare(experiment: OccurrenceExperiment) -> OccurrenceData:
@@ -101,67 +26,29 @@ def prepare(experiment: OccurrenceExperiment) -> OccurrenceData:
     Raises:
         DataError: The records cannot be used as they are.
     """
-    table = read_cells(experiment.data.table, environment=experiment.data.environment)
-    partition = make_partition(table, experiment.split, experiment.data.sample_fraction)
-    training = table.labels.rows(sample_rows(partition.train))
-    counts = training.counts()
-    least = max(1, experiment.labels.min_observations)
-    kept = np.flatnonzero(counts >= least)
-    if len(kept) == 0:
-        raise DataError(
-            f"{table.path}: no species has {least} training samples; the most frequent has "
-            f"{counts.max()}.",
-            fix="lower labels.min_observations, or give more cells.",
-        )
-    taxonomy = read_taxonomy(experiment.data.taxonomy) if experiment.data.taxonomy else None
-    vocabulary, unnamed = make_vocabulary([table.codes[column] for column in kept], taxonomy)
-    encoder = EnvironmentEncoder.fitted(table.environment_names, table.environment[partition.train])
-    return OccurrenceData(table, partition, vocabulary, counts[kept], encoder, unnamed)
-
-
-def make_samples(
-    table: CellTable,
-    cells: NDArray[np.int64],
-    vocabulary: Vocabulary,
-    encoder: EnvironmentEncoder | None = None,
-) -> SampleSet:
-    """The samples of some cells, in a model's own vocabulary and scaling.
-
-    Args:
-        table: The cells.
-        cells: Positions in the table.
-        vocabulary: The species of the labels; others are dropped, those not in the table are zero.
-        encoder: The environment's encoding; without it the samples have no environment.
-    """
-    encoder = encoder or EnvironmentEncoder(())
-    labels = table.labels.rows(sample_rows(cells))
-    columns = dict(zip(table.codes, range(len(table.codes)), strict=True))
-    place = [columns.get(code, -1) for code in vocabulary.codes]
-    return SampleSet(
-        cells=tuple(table.names(cells)),
-        lat=table.lat[cells],
-        lon=table.lon[cells],
-        environment=encoder.encoded(table.environment[cells, : len(encoder.columns)]),
-        labels=labels.restricted(place),
+    data, split = experiment.data, experiment.split
+    table = read_records(data, environment=data.environment)
+    partition = make_partition(table, split, data)
+    train = partition.train
+    watched = np.isin(np.array(table.codes), read_watchlist(data.watchlist))
+    learnt = learn_labels(
+        table.labels.rows(sample_rows(train)),
+        (table.lat[train], table.lon[train]),
+        (table.environment_names, table.environment[train]),
+        experiment.labels,
+        first=np.flatnonzero(watched),
+        seed=split.seed,
     )
-
-
-def left_out(
-    table: CellTable, cells: NDArray[np.int64], vocabulary: Vocabulary
-) -> dict[str, int | float]:
-    """What of some cells a vocabulary does not hold, so that no score is about it.
-
-    Returns:
-        ``species_left_out``, and ``records_left_out`` as a share of the cells' records.
-    """
-    counts = table.labels.rows(sample_rows(cells)).counts()
-    missing = ~np.isin(np.array(table.codes), np.array(vocabulary.codes))
-    return {
-        "species_left_out": int(((counts > 0) & missing).sum()),
-        "records_left_out": float(counts[missing].sum() / max(1, counts.sum())),
-    }
-
-
-def sample_rows(cells: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
-    """The rows of a table's labels that belong to some cells: all 48 weeks of each."""
-    return (np.asarray(cells, np.int64)[:, None] * WEEKS + np.arange(WEEKS)).ravel()
+    codes = [table.codes[column] for column in learnt.species]
+    vocabulary, unnamed = make_vocabulary(codes, known_species(data))
+    return OccurrenceData(
+        table=table,
+        partition=partition,
+        vocabulary=vocabulary,
+        counts=learnt.counts,
+        encoder=EnvironmentEncoder.fitted(table.environment_names, table.environment[train]),
+        unnamed=unnamed,
+        training=learnt.labels,
+        label_weights=learnt.weights,
+        tally=learnt.tally,
+    )

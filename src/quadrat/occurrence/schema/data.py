@@ -33,8 +33,20 @@ class DataSection(Section):
         description="Codes of species whose average precision is reported one by one, or a file "
         "with one code a line.",
     )
+    synonyms: FilePath | None = Field(
+        None,
+        description="Table with the columns old and new, each a code or a name of the taxonomy: "
+        "records of the old species count for the new one.",
+    )
     sample_fraction: float = Field(
         1.0, gt=0.0, le=1.0, description="Share of the cells to use, drawn with split.seed."
+    )
+    ocean_rate: float = Field(
+        1.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of the ocean cells to use, drawn with split.seed. Ocean: the centre "
+        "lies off the land, and water_fraction, where it is known, is above 0.99.",
     )
     yearly: bool = Field(
         False,
