@@ -31,7 +31,7 @@ def check(experiment: OccurrenceExperiment) -> CheckReport:
     """
     try:
         data = prepare(experiment)
-        objective = make_objective(experiment, data.vocabulary)
+        objective = make_objective(experiment, data)
         facts = _facts(experiment, data) | _estimates(experiment, data, objective)
     except QuadratError as error:
         return CheckReport(errors=[str(error)])

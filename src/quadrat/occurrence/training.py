@@ -25,7 +25,7 @@ from quadrat.occurrence.network.calibration import save_calibration
 from quadrat.occurrence.network.model import NetworkSpec, save_model
 from quadrat.occurrence.network.species_network import OccurrenceNetwork
 from quadrat.occurrence.objective import SpeciesObjective
-from quadrat.occurrence.records.taxonomy import Vocabulary, read_watchlist
+from quadrat.occurrence.records.taxonomy import read_watchlist
 from quadrat.occurrence.samples.batches import SampleBatches
 from quadrat.occurrence.samples.dataset import OccurrenceData, SampleSet, left_out, prepare
 from quadrat.occurrence.samples.known_environment import KnownEnvironment
@@ -148,7 +148,7 @@ def fit_network(
         history: Receives a record an epoch.
         on_epoch: Called with every record; training ends when it returns True.
     """
-    objective = make_objective(experiment, data.vocabulary)
+    objective = make_objective(experiment, data)
     samples = training_samples(experiment, data)
     network, spec = build_network(experiment, data)
     result = fit(
@@ -186,14 +186,16 @@ def training_samples(experiment: OccurrenceExperiment, data: OccurrenceData) -> 
     return samples.with_years() if experiment.data.yearly else samples
 
 
-def make_objective(experiment: OccurrenceExperiment, vocabulary: Vocabulary) -> SpeciesObjective:
+def make_objective(experiment: OccurrenceExperiment, data: OccurrenceData) -> SpeciesObjective:
     """Loss and scores of an experiment.
 
     Raises:
         UsageError: The primary score is not computed while training.
     """
+    vocabulary = data.vocabulary
     watchlist = vocabulary.columns(read_watchlist(experiment.data.watchlist))
-    objective = SpeciesObjective(experiment, len(vocabulary), watchlist)
+    weights = None if data.label_weights is None else torch.from_numpy(data.label_weights)
+    objective = SpeciesObjective(experiment, len(vocabulary), watchlist, weights)
     evaluator = objective.evaluator()
     nowhere = torch.zeros(0, dtype=torch.int64)
     evaluator.scoring.update(
