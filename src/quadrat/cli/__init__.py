@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from quadrat.cli import answering, mapping, searching, starting, training
+from quadrat.cli import answering, mapping, searching, species, starting, training
 from quadrat.errors import QuadratError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ starting.register(app)
 training.register(app)
 searching.register(app)
 answering.register(app)
+species.register(app)
 mapping.register(app)
 
 

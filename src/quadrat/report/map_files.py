@@ -67,14 +67,11 @@ def write_map(layers: MapLayers, path: Path | str, *, format: str | None = None)
 
 def _picture(layers: MapLayers, kind: str) -> bytes:
     from quadrat.report.layer_maps import layer_animation, layer_figure
-    from quadrat.report.style import to_pdf, to_png, to_svg
+    from quadrat.report.pictures import picture_bytes
 
     if kind == "gif":
         return layer_animation(layers)
-    figure = layer_figure(layers)
-    if kind == "svg":
-        return to_svg(figure).encode()
-    return to_png(figure, dpi=200) if kind == "png" else to_pdf(figure)
+    return picture_bytes(layer_figure(layers), kind)
 
 
 def _write_raster(layers: MapLayers, path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from quadrat.report.style import (
     ACCENT,
@@ -111,20 +111,25 @@ def score_against_records(records: Array, values: Array, *, label: str) -> Figur
 
 
 @styled()
-def phenology(names: Sequence[str], probabilities: Array, *, place: str) -> Figure:
+def phenology(
+    names: Sequence[str], probabilities: ArrayLike, *, place: str, mark: int = 0
+) -> Figure:
     """The year at one place: bars of the species' probabilities, and the length of the list.
 
     Args:
         names: The shown species, the first on top.
         probabilities: ``(species, 48)``, weeks 1 to 48.
         place: What the place is called.
+        mark: A week to point out; 0 for none.
     """
     figure = new_figure(WIDE, 1.2 + 0.27 * len(names))
     axes = figure.add_subplot()
-    weeks = np.arange(1, WEEKS + 1)
-    for row, values in enumerate(probabilities):
-        half = 0.44 * np.clip(values, 0, 1)
-        axes.fill_between(weeks, row - half, row + half, step="mid", color=ACCENT, linewidth=0)
+    edges = np.arange(0.5, WEEKS + 1)
+    if mark:
+        axes.axvspan(mark - 0.5, mark + 0.5, color=PALETTE[1], alpha=0.3, linewidth=0)
+    for row, values in enumerate(np.asarray(probabilities, np.float64)):
+        half = 0.44 * np.clip(np.append(values, values[-1]), 0, 1)
+        axes.fill_between(edges, row - half, row + half, step="post", color=ACCENT, linewidth=0)
     axes.set_yticks(range(len(names)), list(names))
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlim(0.5, WEEKS + 0.5)
@@ -148,9 +153,9 @@ def list_length(expected: Array, *, place: str) -> Figure:
     """
     figure = new_figure(WIDE, 1.9)
     axes = figure.add_subplot()
-    weeks = np.arange(1, WEEKS + 1)
-    axes.fill_between(weeks, expected, step="mid", color=PALETTE[0], alpha=0.3, linewidth=0)
-    axes.step(weeks, expected, where="mid", color=PALETTE[0])
+    edges, level = np.arange(0.5, WEEKS + 1), np.append(expected, expected[-1])
+    axes.fill_between(edges, level, step="post", color=PALETTE[0], alpha=0.3, linewidth=0)
+    axes.step(edges, level, where="post", color=PALETTE[0])
     axes.set_xlim(0.5, WEEKS + 0.5)
     axes.set_ylim(0, max(float(expected.max()) * 1.08, 1e-3))
     axes.set_xticks(np.arange(0.5, WEEKS, 4), [""] * 12)

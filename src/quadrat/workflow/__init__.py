@@ -9,8 +9,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 _EXPORTS = {
+    "birdnet_lists": "quadrat.workflow.species_lists",
     "check": "quadrat.workflow.checking",
     "demo": "quadrat.workflow.demonstration",
+    "draw_year": "quadrat.workflow.places",
     "evaluate": "quadrat.workflow.evaluation",
     "import_model": "quadrat.workflow.importing",
     "load_experiment": "quadrat.workflow.experiments",
@@ -32,9 +34,11 @@ if TYPE_CHECKING:
     from quadrat.workflow.experiments import load_experiment as load_experiment
     from quadrat.workflow.importing import import_model as import_model
     from quadrat.workflow.maps import make_map as make_map
+    from quadrat.workflow.places import draw_year as draw_year
     from quadrat.workflow.places import species_list as species_list
     from quadrat.workflow.prediction import predict as predict
     from quadrat.workflow.prediction import submit as submit
+    from quadrat.workflow.species_lists import birdnet_lists as birdnet_lists
     from quadrat.workflow.training import train as train
 
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 DEFAULT_TOP = 25
 """Species in a list where neither a number nor a threshold is asked for."""
 
+DRAWN_SPECIES = 40
+"""Species in the figure of a place's year."""
+
 
 def species_list(
     run: Path | str,
@@ -25,6 +28,7 @@ def species_list(
     date: str | None = None,
     top: int | None = None,
     threshold: float | None = None,
+    birdnet: bool = False,
 ) -> pl.DataFrame:
     """The species of a place and week, the likeliest first.
 
@@ -36,6 +40,7 @@ def species_list(
         date: ISO date (``2026-05-17``) instead of the week; neither: the whole year.
         top: At most so many species.
         threshold: Only species of at least this probability.
+        birdnet: Where neither is given, all species from BirdNET's own threshold (0.03).
 
     Returns:
         Columns ``code``, ``scientific_name``, ``common_name``, ``probability``.
@@ -44,17 +49,53 @@ def species_list(
         UsageError: Week and date are both given, or a number is out of range.
         RunError: The run is of another family or has not finished.
     """
-    if top is not None and top < 1:
-        raise UsageError(f"top = {top}: ask for at least one species.")
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise UsageError(f"threshold = {threshold}: give a probability between 0 and 1.")
-    if top is None and threshold is None:
-        top = DEFAULT_TOP
-    chosen = _week(week, date)
-    species: pl.DataFrame = occurrence_run(run).predictor.species_list(
-        lat, lon, chosen, top=top, threshold=threshold or 0.0
-    )
+    chosen = chosen_week(week, date)
+    most, least = selection(top, threshold, birdnet=birdnet)
+    predictor = occurrence_run(run).predictor
+    species: pl.DataFrame = predictor.species_list(lat, lon, chosen, top=most, threshold=least)
     return species
+
+
+def draw_year(
+    run: Path | str,
+    found: pl.DataFrame,
+    *,
+    lat: float,
+    lon: float,
+    out: Path | str,
+    week: int = 0,
+) -> Path:
+    """Draws the year of listed species at a place: a bar a species, as thick as it is probable.
+
+    Args:
+        run: The run folder.
+        found: From `species_list`; its first species are drawn.
+        lat: Latitude in degrees.
+        lon: Longitude in degrees.
+        out: The picture: ``.png``, ``.svg`` or ``.pdf``.
+        week: A week to mark; 0 for none.
+
+    Returns:
+        The picture.
+
+    Raises:
+        UsageError: There is no species to draw, or another ending.
+        RunError: The run is of another family or has not finished.
+    """
+    from quadrat.report.occurrence_answers import coordinates
+    from quadrat.report.occurrence_figures import phenology
+    from quadrat.report.pictures import picture_kind, write_picture
+
+    path, shown = Path(out), found.head(DRAWN_SPECIES)
+    picture_kind(path)
+    if not shown.height:
+        raise UsageError("no species is probable enough to be drawn: ask with a lower threshold.")
+    predictor = occurrence_run(run).predictor
+    columns = [predictor.vocabulary.find(code) for code in shown["code"].to_list()]
+    told = predictor.probabilities([lat] * 48, [lon] * 48, list(range(1, 49)), columns=columns)
+    names = shown["common_name"].to_list()
+    write_picture(phenology(names, told.T, place=coordinates(lat, lon), mark=week), path)
+    return path
 
 
 def occurrence_run(run: Path | str) -> Run:
@@ -73,7 +114,12 @@ def occurrence_run(run: Path | str) -> Run:
     return opened
 
 
-def _week(week: int | None, date: str | None) -> int:
+def chosen_week(week: int | None, date: str | None) -> int:
+    """The week of a week or date; neither is the whole year, 0.
+
+    Raises:
+        UsageError: Both are given, or there is no such week.
+    """
     if week is not None and date is not None:
         raise UsageError("give a week or a date, not both.")
     if date is not None:
@@ -81,3 +127,26 @@ def _week(week: int | None, date: str | None) -> int:
     if week is not None and not 0 <= week <= 48:
         raise UsageError(f"week = {week}: weeks are 1 to 48, four a month; 0 is the whole year.")
     return week or 0
+
+
+def selection(
+    top: int | None, threshold: float | None, *, birdnet: bool = False
+) -> tuple[int | None, float]:
+    """How many species at most, and how probable at least.
+
+    Where neither is asked for, people get the likeliest, and BirdNET those from its own threshold.
+
+    Raises:
+        UsageError: A number is out of range.
+    """
+    if top is not None and top < 1:
+        raise UsageError(f"top = {top}: ask for at least one species.")
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise UsageError(f"threshold = {threshold}: give a probability between 0 and 1.")
+    if top is not None or threshold is not None:
+        return top, threshold or 0.0
+    if birdnet:
+        from quadrat.occurrence.birdnet import BIRDNET_THRESHOLD
+
+        return None, BIRDNET_THRESHOLD
+    return DEFAULT_TOP, 0.0

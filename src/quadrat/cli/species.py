@@ -1,0 +1,128 @@
+"""The verb that lists the species of places."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quadrat.cli._options import JsonOption, RunArgument
+from quadrat.errors import UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FORMATS = ("table", "json", "birdnet")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the verb of this module."""
+    app.command("species")(list_species)
+
+
+def list_species(
+    run: RunArgument,
+    lat: Annotated[float | None, typer.Option(help="Latitude in degrees.")] = None,
+    lon: Annotated[float | None, typer.Option(help="Longitude in degrees.")] = None,
+    week: Annotated[int | None, typer.Option(help="1 to 48; 0: the whole year.")] = None,
+    date: Annotated[str | None, typer.Option(help="A date instead: 2026-05-17.")] = None,
+    year: Annotated[bool, typer.Option("--year", help="The whole year, as --week 0.")] = False,
+    top: Annotated[int | None, typer.Option(help="At most so many species.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="Lowest probability.")] = None,
+    places: Annotated[
+        Path | None, typer.Option(help="A table of lat, lon and week or date: a list for each.")
+    ] = None,
+    union: Annotated[
+        bool, typer.Option("--union", help="With --places: one list of all places' species.")
+    ] = False,
+    format: Annotated[
+        str | None, typer.Option(help="table, json, or birdnet: Scientific name_Common name.")
+    ] = None,
+    as_json: JsonOption = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A file: .txt is BirdNET's list, .csv .parquet .json a table."),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the species' year: .png, .svg or .pdf.")
+    ] = None,
+) -> None:
+    """List the species of a place and week, the likeliest first; or of many places, for BirdNET."""
+    from quadrat import workflow
+
+    week = _week_or_year(week, date, year)
+    if places is not None:
+        _refuse_with_places(lat=lat, lon=lon, plot=plot)
+        if out is None or (format or "birdnet") != "birdnet" or as_json:
+            raise UsageError("--places writes BirdNET's lists: give --out, and no other format.")
+        for path in workflow.birdnet_lists(
+            run, places=places, out=out, week=week, date=date, top=top, threshold=threshold,
+            union=union,
+        ):  # fmt: skip
+            typer.echo(str(path))
+        return
+    if lat is None or lon is None or union:
+        raise UsageError("give --lat and --lon, or a table of --places (which --union is for).")
+    kind = _format(format, as_json, out)
+    found = workflow.species_list(
+        run, lat=lat, lon=lon, week=week, date=date, top=top, threshold=threshold,
+        birdnet=kind == "birdnet",
+    )  # fmt: skip
+    _tell(found, kind, out)
+    if plot is not None:
+        from quadrat.workflow.places import chosen_week
+
+        marked = chosen_week(week, date)
+        drawn = workflow.draw_year(run, found, lat=lat, lon=lon, out=plot, week=marked)
+        typer.echo(str(drawn), err=True)
+
+
+def _week_or_year(week: int | None, date: str | None, year: bool) -> int | None:
+    if not year:
+        return week
+    if week or date is not None:
+        raise UsageError("--year is the whole year: leave --week and --date out.")
+    return 0
+
+
+def _refuse_with_places(**given: object) -> None:
+    named = [f"--{name}" for name, value in given.items() if value is not None]
+    if named:
+        raise UsageError(f"--places and {', '.join(named)} are both given: choose one.")
+
+
+def _format(format: str | None, as_json: bool, out: Path | None) -> str:
+    by_ending = {".txt": "birdnet", ".json": "json", ".csv": "table", ".parquet": "table"}
+    if format is not None and format not in FORMATS:
+        raise UsageError(f"there is no format '{format}'. Known: {', '.join(FORMATS)}.")
+    if out is not None and out.suffix.lower() not in by_ending and format is None:
+        raise UsageError(f"cannot tell the format of {out.name}: give .txt, .csv, .parquet, .json.")
+    asked = format or ("json" if as_json else None)
+    return asked or (by_ending[out.suffix.lower()] if out is not None else "table")
+
+
+def _tell(found: pl.DataFrame, kind: str, out: Path | None) -> None:
+    """Prints a list, or writes it and prints where."""
+    from quadrat.cli._console import print_json, print_table
+    from quadrat.occurrence.birdnet import birdnet_lines, write_birdnet_list
+    from quadrat.runs import write_json
+    from quadrat.tables import write_table
+
+    names = list(found.select("scientific_name", "common_name").iter_rows())
+    rows = found.to_dicts()
+    if out is not None:
+        if kind == "birdnet":
+            write_birdnet_list(names, out)
+        elif kind == "json":
+            write_json(out, rows)
+        else:
+            write_table(found, out)
+        typer.echo(str(out))
+    elif kind == "birdnet":
+        for line in birdnet_lines(names):
+            typer.echo(line)
+    elif kind == "json":
+        print_json(rows)
+    else:
+        print_table([{**row, "probability": f"{row['probability']:.3f}"} for row in rows])

@@ -1,0 +1,124 @@
+"""Species lists for other programs: of one place, of many, or of all of them together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quadrat.errors import DataError, UsageError
+from quadrat.workflow.places import chosen_week, occurrence_run, selection
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from quadrat.occurrence.predictor import OccurrencePredictor
+
+Names = set[tuple[str, str]]
+
+_NAMING = ("name", "site", "place", "id", "sample")
+"""Columns that may name a place, the first that is there."""
+
+_ROWS = 512
+"""Places asked for at a time: answers are places × species."""
+
+
+def birdnet_lists(
+    run: Path | str,
+    *,
+    places: Path | str,
+    out: Path | str,
+    week: int | None = None,
+    date: str | None = None,
+    top: int | None = None,
+    threshold: float | None = None,
+    union: bool = False,
+) -> list[Path]:
+    """Writes BirdNET's species lists for a table of places.
+
+    Args:
+        run: The run folder.
+        places: A table with ``lat`` and ``lon``, and ``week`` or ``date`` where neither is given
+            here. A column ``name``, ``site``, ``place``, ``id`` or ``sample`` names the lists.
+        out: The folder of the lists, or with ``union`` the one file.
+        week: 1 to 48, 0 for the whole year, for all places.
+        date: A date instead, for all places.
+        top: At most so many species a place.
+        threshold: Only species of at least this probability; 0.03 where ``top`` is not given
+            either, as in BirdNET.
+        union: One list of all species that any of the places has.
+
+    Returns:
+        The files.
+
+    Raises:
+        DataError: The table cannot be used, or a list would be empty.
+        UsageError: Numbers out of range, or week and date are both given.
+    """
+    from quadrat.occurrence.birdnet import write_birdnet_list
+
+    frame = _with_week(places, week, date)
+    predictor: OccurrencePredictor = occurrence_run(run).predictor
+    lists = list(_lists(predictor, frame, *selection(top, threshold, birdnet=True)))
+    out = Path(out)
+    if union:
+        write_birdnet_list(set[tuple[str, str]]().union(*lists), out)
+        return [out]
+    if out.suffix:
+        raise UsageError(
+            f"{out} looks like a file: give a folder, which gets a list for each place, or ask "
+            "for the union of all places."
+        )
+    paths = [out / f"{name}.txt" for name in _file_names(frame)]
+    empty = [path.name for names, path in zip(lists, paths, strict=True) if not names]
+    if empty:
+        raise DataError(
+            "no species is probable enough for some places, and BirdNET takes an empty list for "
+            "no filter at all. Nothing was written.",
+            empty,
+            fix="ask with a lower threshold, or leave these places out.",
+        )
+    for names, path in zip(lists, paths, strict=True):
+        write_birdnet_list(names, path)
+    return paths
+
+
+def _with_week(places: Path | str, week: int | None, date: str | None) -> pl.DataFrame:
+    """The table of places, with the week that was asked for."""
+    import polars as pl
+
+    from quadrat.tables import read_table
+
+    frame = read_table(Path(places))
+    if week is None and date is None:
+        return frame
+    others = [column for column in frame.columns if column.strip().lower() not in ("week", "date")]
+    return frame.select(others).with_columns(week=pl.lit(chosen_week(week, date)))
+
+
+def _lists(
+    predictor: OccurrencePredictor, frame: pl.DataFrame, top: int | None, threshold: float
+) -> Iterator[Names]:
+    import numpy as np
+
+    species = predictor.vocabulary.species
+    for start in range(0, frame.height, _ROWS):
+        for chances in predictor.predict(frame[start : start + _ROWS]).probabilities:
+            order = np.argsort(-chances, kind="stable")
+            kept = order[chances[order] >= threshold][:top]
+            yield {(species[c].scientific, species[c].common) for c in kept.tolist()}
+
+
+def _file_names(frame: pl.DataFrame) -> list[str]:
+    """A name a row, each another one: the place's, with the row where several bear it."""
+    column = next((c for key in _NAMING for c in frame.columns if c.strip().lower() == key), None)
+    rows = [f"row-{row}" for row in range(2, frame.height + 2)]
+    if column is None:
+        return [f"species_list-{row}" for row in rows]
+    plain = [re.sub(r"[^\w.-]+", "-", str(name)).strip("-.") for name in frame[column].to_list()]
+    folded = [name.casefold() for name in plain]
+    return [
+        name if name and folded.count(name.casefold()) == 1 else f"{name}-{row}".lstrip("-")
+        for name, row in zip(plain, rows, strict=True)
+    ]
