@@ -17,7 +17,12 @@ from quadrat.occurrence.records.taxonomy import read_watchlist
 from quadrat.occurrence.samples.batches import SampleBatches
 from quadrat.occurrence.samples.dataset import OccurrenceData, prepare
 from quadrat.occurrence.schema import WATCHLIST, OccurrenceExperiment
-from quadrat.occurrence.training import build_network, make_objective, training_samples
+from quadrat.occurrence.training import (
+    build_network,
+    make_objective,
+    read_start,
+    training_samples,
+)
 
 _TIMED_STEPS = 4
 _SHOWN_CODES = 10
@@ -54,14 +59,26 @@ def _facts(experiment: OccurrenceExperiment, data: OccurrenceData) -> dict[str, 
         f"{experiment.labels.min_observations} training samples",
         "environment": ", ".join(table.environment_names) or "none",
         "split": parts.protocol(experiment.split)["words"],
+        **_start(experiment, data),
     }
+
+
+def _start(experiment: OccurrenceExperiment, data: OccurrenceData) -> dict[str, str]:
+    """What becomes of the species of the run that training starts from, if it starts from one."""
+    start = read_start(experiment, data)
+    if start is None:
+        return {}
+    found = start.describe(data.vocabulary)
+    parts = [f"{found['by_code']} by code", f"{len(found['by_synonym'])} by synonym"]
+    parts += [f"{len(found[name])} {name}" for name in ("new", "kept", "dropped") if found[name]]
+    return {"start": f"{len(start.vocabulary)} species of {start.folder.name}: {', '.join(parts)}"}
 
 
 def _estimates(
     experiment: OccurrenceExperiment, data: OccurrenceData, objective: SpeciesObjective
 ) -> dict[str, str]:
     backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
-    network, _ = build_network(experiment, data)
+    network, _ = build_network(experiment, data, read_start(experiment, data))
     samples = training_samples(experiment, data)
     batches = SampleBatches(
         samples, experiment.optimiser.batch_size, device=backend.device, seed=experiment.seed

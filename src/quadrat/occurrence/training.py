@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from quadrat.engine import (
     fit,
     seed_everything,
 )
-from quadrat.errors import UsageError
+from quadrat.errors import RunError, UsageError
 from quadrat.occurrence.judging.adjustment import Adjustment, adjust
 from quadrat.occurrence.judging.baselines import TrainingCounts
 from quadrat.occurrence.judging.final_scores import Judged, judge
@@ -25,12 +26,15 @@ from quadrat.occurrence.network.calibration import save_calibration
 from quadrat.occurrence.network.model import NetworkSpec, save_model
 from quadrat.occurrence.network.species_network import OccurrenceNetwork
 from quadrat.occurrence.objective import SpeciesObjective
-from quadrat.occurrence.records.taxonomy import read_watchlist
+from quadrat.occurrence.records.reading import known_species
+from quadrat.occurrence.records.taxonomy import make_vocabulary, read_watchlist
 from quadrat.occurrence.samples.batches import SampleBatches
 from quadrat.occurrence.samples.dataset import OccurrenceData, SampleSet, left_out, prepare
 from quadrat.occurrence.samples.known_environment import KnownEnvironment
 from quadrat.occurrence.schema import OccurrenceExperiment
-from quadrat.runs import FORMAT_VERSION, History, Run, write_json
+from quadrat.occurrence.transfer.first_epochs import learn_new_species
+from quadrat.occurrence.transfer.starting import Start, slower_before_species
+from quadrat.runs import FORMAT_VERSION, History, Run, read_json, write_json
 from quadrat.runtime.calibration import Calibration
 from quadrat.runtime.weeks import WEEKS
 from quadrat.tables import write_table
@@ -62,6 +66,7 @@ def train(
         Stopped: A signal asked to stop; the state was saved.
     """
     data = prepare(experiment)
+    _record_start(run, experiment, data)
     backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
     fitted = fit_network(
         experiment,
@@ -71,6 +76,7 @@ def train(
         history=history,
         on_epoch=on_epoch,
     )
+    fitted, data = _with_kept_species(experiment, fitted, data)
     cells = data.partition.judged
     adjustment = adjusted(experiment, data, fitted.network, backend)
     judged = judge(
@@ -120,6 +126,7 @@ class Fitted(NamedTuple):
         objective: Its loss and scores.
         samples: What it learnt.
         result: What the engine says.
+        start: The run it started from, if it did.
     """
 
     network: OccurrenceNetwork
@@ -127,6 +134,7 @@ class Fitted(NamedTuple):
     objective: SpeciesObjective
     samples: SampleSet
     result: FitResult
+    start: Start | None = None
 
 
 def fit_network(
@@ -150,12 +158,25 @@ def fit_network(
     """
     objective = make_objective(experiment, data)
     samples = training_samples(experiment, data)
-    network, spec = build_network(experiment, data)
+    start = read_start(experiment, data)
+    network, spec = build_network(experiment, data, start)
+    groups = None
+    if start is not None:
+        first = state.with_name("state-new-species") if state is not None else None
+        learn_new_species(experiment, data, network, start, backend, state=first)
+        factor = experiment.start.learning_rate_factor
+        groups = slower_before_species(network, experiment.optimiser, factor)
     result = fit(
         network,
         _batches(experiment, samples, backend, shuffle=True),
         objective,
-        FitSettings(experiment.optimiser, experiment.average, experiment.run, experiment.seed),
+        FitSettings(
+            experiment.optimiser,
+            experiment.average,
+            experiment.run,
+            experiment.seed,
+            score_initial=start is not None,
+        ),
         backend=backend,
         validation=_batches(
             experiment, data.samples(data.partition.validation), backend, shuffle=False
@@ -163,21 +184,67 @@ def fit_network(
         state=state,
         history=history,
         on_epoch=on_epoch,
+        groups=groups,
     )
-    return Fitted(network, spec, objective, samples, result)
+    return Fitted(network, spec, objective, samples, result, start)
+
+
+def read_start(experiment: OccurrenceExperiment, data: OccurrenceData) -> Start | None:
+    """The run that training starts from, if the experiment names one."""
+    if experiment.start.run is None:
+        return None
+    return Start.read(experiment.start, data.vocabulary)
 
 
 def build_network(
-    experiment: OccurrenceExperiment, data: OccurrenceData
+    experiment: OccurrenceExperiment, data: OccurrenceData, start: Start | None = None
 ) -> tuple[OccurrenceNetwork, NetworkSpec]:
-    """A fresh network for some data, its output set to the prevalence of the species."""
+    """A network for some data.
+
+    It is fresh, its output set to the prevalence of the species, or that of the run it starts from.
+    """
     seed_everything(experiment.seed)
     spec = NetworkSpec.of(experiment.network, species=len(data.vocabulary), encoder=data.encoder)
     network = spec.build(experiment.seed)
     samples = len(data.partition.train) * WEEKS
     prevalence = (data.counts + 0.5) / (samples + 1)
     network.start_from_prevalence(torch.from_numpy(prevalence.astype(np.float32)))
+    if start is not None:
+        start.pour_into(network, spec, data.encoder)
     return network, spec
+
+
+def _record_start(run: Run, experiment: OccurrenceExperiment, data: OccurrenceData) -> None:
+    """Writes what became of the species of the run that training starts from.
+
+    Raises:
+        RunError: That run has changed since this training began.
+    """
+    start, path = read_start(experiment, data), run.path("start.json")
+    if start is None:
+        return
+    if path.exists() and read_json(path)["weights"] != start.sha256:
+        raise RunError(
+            f"{start.folder} has changed since {run.folder} began to learn from it. Put it back, "
+            "or start a new run."
+        )
+    write_json(path, start.describe(data.vocabulary))
+
+
+def _with_kept_species(
+    experiment: OccurrenceExperiment, fitted: Fitted, data: OccurrenceData
+) -> tuple[Fitted, OccurrenceData]:
+    """The network with the species that were not learnt but stay, and the data in its terms."""
+    start = fitted.start
+    if start is None or not start.kept:
+        return fitted, data
+    network, spec, vocabulary = start.extended(fitted.network, fitted.spec, data.vocabulary)
+    _, unnamed = make_vocabulary(vocabulary.codes, known_species(experiment.data))
+    whole = replace(data, vocabulary=vocabulary, unnamed=unnamed, label_weights=None)
+    whole = replace(whole, counts=whole.samples(whole.partition.train).labels.counts())
+    objective = make_objective(experiment, whole)
+    fitted = fitted._replace(network=network, spec=spec, objective=objective)
+    return fitted, whole
 
 
 def training_samples(experiment: OccurrenceExperiment, data: OccurrenceData) -> SampleSet:

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 import quadrat
 from quadrat.experiment import Experiment, located
+from quadrat.runs import read_json
 
 _PACKAGES = ("torch", "torchvision", "timm", "accelerate", "numpy", "polars", "scikit-learn", "h3")
 
@@ -38,6 +39,7 @@ def provenance(experiment: Experiment) -> dict[str, Any]:
         "seed": experiment.seed,
         "experiment": experiment.content_hash(),
         "tables": {key: file_hash(path) for key, path in input_files(experiment)},
+        "runs": {key: weights_hash(path) for key, path in input_runs(experiment)},
         "command": list(sys.argv),
         "folder": os.fspath(Path.cwd()),
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -53,6 +55,25 @@ def input_files(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Path]
         mark = located(field)
         if mark is not None and mark.holds_path(value) and mark.path(value).is_file():
             yield f"{prefix}{name}", mark.path(value)
+
+
+def input_runs(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Path]]:
+    """The run folders that an experiment names, with their keys."""
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            yield from input_runs(value, f"{prefix}{name}.")
+        mark = located(field)
+        if mark is not None and mark.holds_path(value):
+            path = mark.path(value)
+            if (path / "model.json").is_file():
+                yield f"{prefix}{name}", path
+
+
+def weights_hash(run: Path) -> str | None:
+    """The SHA-256 of the weights of a run with one network."""
+    weights = read_json(run / "model.json").get("weights")
+    return file_hash(run / weights) if isinstance(weights, str) else None
 
 
 def file_hash(path: Path) -> str:

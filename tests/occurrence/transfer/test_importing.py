@@ -74,7 +74,6 @@ def test_an_imported_run_answers(checkpoint, state, places, tmp_path):
     best = int(probabilities[0].argmax())
     assert listed.row(0)[:2] == (CODES[best], NAMES[best])
     assert read_json(run.path("provenance.json"))["imported"]["epochs"] == 7
-    assert workflow.map_range(run.folder, species="Nestor notabilis", week=3).is_file()
 
 
 def test_the_year_is_the_maximum_over_the_weeks(checkpoint, state, tmp_path):

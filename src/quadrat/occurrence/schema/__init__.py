@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from quadrat.experiment import Experiment
 from quadrat.occurrence.schema.calibrate import CalibrateSection
@@ -14,6 +14,7 @@ from quadrat.occurrence.schema.loss import LossSection
 from quadrat.occurrence.schema.network import NetworkSection
 from quadrat.occurrence.schema.settings import OccurrenceOptimiser, OccurrenceScore
 from quadrat.occurrence.schema.split import SplitSection
+from quadrat.occurrence.schema.start import StartSection, network_of_run
 from quadrat.occurrence.transfer.flags import advice
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "OccurrenceOptimiser",
     "OccurrenceScore",
     "SplitSection",
+    "StartSection",
 ]
 
 
@@ -37,6 +39,7 @@ class OccurrenceExperiment(Experiment):
     data: DataSection = Field(description="Records and names.")
     labels: LabelsSection = Field(default_factory=LabelsSection)
     split: SplitSection = Field(default_factory=SplitSection)
+    start: StartSection = Field(default_factory=StartSection)
     network: NetworkSection = Field(default_factory=NetworkSection)
     loss: LossSection = Field(default_factory=LossSection)
     optimiser: OccurrenceOptimiser = Field(
@@ -44,6 +47,12 @@ class OccurrenceExperiment(Experiment):
     )
     calibrate: CalibrateSection = Field(default_factory=lambda: CalibrateSection.model_validate({}))
     score: OccurrenceScore = Field(default_factory=OccurrenceScore)
+
+    @model_validator(mode="after")
+    def _network_of_the_start(self) -> OccurrenceExperiment:
+        if self.start.run is None:
+            return self
+        return self.model_copy(update={"network": network_of_run(self.network, self.start.run)})
 
     @classmethod
     def advice(cls, key: str) -> str:
