@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from quadrat.occurrence import training
+from quadrat.occurrence.samples.dataset import weighed
 from quadrat.occurrence.trials import _DATA_SECTIONS, data_key, prepare, validation_score
 from quadrat.runs import Run
 
@@ -20,6 +22,19 @@ def test_experiments_that_learn_otherwise_share_their_data(experiment):
     assert data_key(experiment(network={"scale": 0.5}, optimiser={"batch_size": 64})) == key
     assert data_key(experiment(labels={"min_observations": 3})) != key
     assert data_key(experiment(split={"seed": 3})) != key
+
+
+def test_label_weights_are_found_anew_without_reading_again(experiment):
+    brief = {"epochs": 1}
+    plain = experiment(optimiser=brief)
+    weighted = experiment(optimiser=brief, labels={"frequency_weight": {"on": True}})
+    assert data_key(weighted) == data_key(plain)
+    expected = prepare(weighted)
+    found = weighed(prepare(plain), weighted.labels.frequency_weight)
+    np.testing.assert_array_equal(found.label_weights, expected.label_weights)
+    assert 0.01 < found.label_weights.mean() < 1
+    assert weighed(expected, plain.labels.frequency_weight).label_weights is None
+    assert validation_score(weighted, prepare(plain)) == validation_score(weighted, expected)
 
 
 def test_the_score_is_that_of_a_run_on_its_validation_cells(experiment, tmp_path):

@@ -131,3 +131,40 @@ def test_whole_numbers_are_known_by_the_schema(occurrence, photos):
 def test_a_missing_space_file_says_so(occurrence, tmp_path: Path):
     with pytest.raises(ExperimentError, match="does not exist"):
         read_space(tmp_path / "none.toml", occurrence())
+
+
+KNOWN_RANGES = {  # of the BirdNET geomodel's own search
+    "loss.pos_lambda": (1.0, 64.0, True),
+    "loss.label_smoothing": (0.0, 0.1, False),
+    "network.environment_weight": (0.01, 1.0, True),
+    "loss.kind": {"asl", "assume-negative", "bce", "focal"},
+    "loss.asl_gamma_neg": (1.0, 8.0, False),
+    "loss.asl_clip": (0.0, 0.2, False),
+    "loss.focal_alpha": (0.1, 0.9, False),
+    "loss.focal_gamma": (0.5, 5.0, False),
+    "network.scale": (0.25, 3.0, True),
+    "network.coord_harmonics": (2, 8, False),
+    "network.week_harmonics": (2, 8, False),
+    "labels.frequency_weight.on": {True, False},
+    "labels.frequency_weight.min": (0.01, 0.5, True),
+    "labels.frequency_weight.pct_low": (1.0, 25.0, False),
+    "labels.frequency_weight.pct_high": (75.0, 99.0, False),
+}
+
+
+@pytest.mark.parametrize("key", KNOWN_RANGES)
+def test_the_ranges_of_the_geomodel_are_searched(occurrence, key):
+    found = default_space(occurrence()).ranges[key]
+    known = KNOWN_RANGES[key]
+    if isinstance(known, set):
+        assert known <= set(found.choices)
+    else:
+        assert (found.low, found.high, found.log) == known
+
+
+def test_keys_of_one_loss_are_searched_with_that_loss_only(occurrence):
+    ranges = default_space(occurrence()).ranges
+    for start, kind in (("asl_", "asl"), ("focal_", "focal"), ("pos_", "assume-negative")):
+        for key in ranges:
+            if key.startswith(f"loss.{start}"):
+                assert ranges[key].when == {"loss.kind": (kind,)}

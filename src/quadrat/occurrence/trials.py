@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from quadrat.engine import Backend, Report, RunningScore
-from quadrat.occurrence.samples.dataset import OccurrenceData, prepare
+from quadrat.occurrence.samples.dataset import OccurrenceData, prepare, weighed
 from quadrat.occurrence.schema import OccurrenceExperiment
 from quadrat.occurrence.training import fit_network
 from quadrat.scoring import primary_direction
@@ -19,6 +19,7 @@ _DATA_SECTIONS = ("data", "labels", "split")
 def data_key(experiment: OccurrenceExperiment) -> str:
     """What the prepared data depend on: experiments with the same key can share them."""
     content = experiment.content()
+    del content["labels"]["frequency_weight"]  # found anew for every trial
     return json.dumps({name: content[name] for name in _DATA_SECTIONS}, sort_keys=True)
 
 
@@ -41,5 +42,6 @@ def validation_score(
     primary = experiment.score.primary
     running = RunningScore(primary, primary_direction(primary), experiment.optimiser.epochs, report)
     backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
+    data = weighed(data, experiment.labels.frequency_weight)
     fitted = fit_network(experiment, data, backend, history=running, on_epoch=running.on_epoch)
     return running.end(fitted.result)

@@ -6,8 +6,11 @@ fitted on training cells.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from quadrat.occurrence.labels.frequency import frequency_weights
 from quadrat.occurrence.labels.learning import learn_labels
 from quadrat.occurrence.records.reading import known_species, read_records
 from quadrat.occurrence.records.taxonomy import make_vocabulary, read_watchlist
@@ -16,8 +19,17 @@ from quadrat.occurrence.samples.partition import make_partition
 from quadrat.occurrence.samples.prepared import OccurrenceData
 from quadrat.occurrence.samples.sample_set import SampleSet, left_out, make_samples, sample_rows
 from quadrat.occurrence.schema import OccurrenceExperiment
+from quadrat.occurrence.schema.labels import FrequencyWeightSection
 
-__all__ = ["OccurrenceData", "SampleSet", "left_out", "make_samples", "prepare", "sample_rows"]
+__all__ = [
+    "OccurrenceData",
+    "SampleSet",
+    "left_out",
+    "make_samples",
+    "prepare",
+    "sample_rows",
+    "weighed",
+]
 
 
 def prepare(experiment: OccurrenceExperiment) -> OccurrenceData:
@@ -52,3 +64,20 @@ def prepare(experiment: OccurrenceExperiment) -> OccurrenceData:
         label_weights=learnt.weights,
         tally=learnt.tally,
     )
+
+
+def weighed(data: OccurrenceData, section: FrequencyWeightSection) -> OccurrenceData:
+    """The same data with other label weights, which are quick to find, unlike the rest.
+
+    Args:
+        data: What `prepare` made.
+        section: How to weigh.
+    """
+    if not section.on:
+        return replace(data, label_weights=None)
+    table, cells = data.table, data.partition.train
+    columns = dict(zip(table.codes, range(len(table.codes)), strict=True))
+    learnt = [columns[code] for code in data.vocabulary.codes]
+    records = table.labels.rows(sample_rows(cells)).restricted(learnt)
+    weights = frequency_weights(records, table.lat[cells], table.lon[cells], section)
+    return replace(data, label_weights=weights)
