@@ -121,6 +121,13 @@ def test_only_keys_of_the_space_can_be_chosen(occurrence):
         space.only(["network.scael"])
 
 
+def test_keys_that_the_experiment_settles_are_not_searched(occurrence, tmp_path):
+    (tmp_path / "experiment.toml").write_text("[network]\nscale = 0.5\nhabitat_head = false\n")
+    started = occurrence(start={"run": str(tmp_path)})
+    before, after = default_space(occurrence()).ranges, default_space(started).ranges
+    assert before.keys() - after.keys() == {"network.scale", "network.habitat_head"}
+
+
 def test_whole_numbers_are_known_by_the_schema(occurrence, photos):
     assert is_whole(occurrence(), "network.coord_harmonics")
     assert is_whole(occurrence(), "optimiser.warmup_steps")

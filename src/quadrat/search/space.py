@@ -12,6 +12,7 @@ A space file looks like an experiment file whose values are ranges:
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -91,11 +92,18 @@ class Space:
 
 
 def default_space(experiment: Experiment) -> Space:
-    """The shipped space of an experiment's family."""
+    """The shipped space of an experiment's family, without keys that the experiment settles.
+
+    Settled is a key of which every other value is refused, such as the shape of a network that
+    goes on learning from a run.
+    """
     text = (
         files("quadrat.search").joinpath("spaces", f"{experiment.family}.toml").read_text("utf-8")
     )
-    return make_space(tomllib.loads(text), experiment)
+    space = make_space(tomllib.loads(text), experiment)
+    return space.without(
+        [key for key, kind in space.ranges.items() if _settled(key, kind, experiment)]
+    )
 
 
 def read_space(source: Path | str | Mapping[str, Any], experiment: Experiment) -> Space:
@@ -206,6 +214,18 @@ def _range_problems(key: str, kind: Range, experiment: Experiment) -> list[str]:
     if kind.choices and len({repr(plain(choice)) for choice in kind.choices}) < 2:
         problems.append(f"{key}: give at least two different choices")
     return problems
+
+
+def _settled(key: str, kind: Range, experiment: Experiment) -> bool:
+    if kind.when:
+        return False
+    own = flat(experiment.model_dump(mode="json")).get(key)
+    for value in kind.choices or (kind.low, kind.high):
+        if plain(value) != plain(own):
+            with contextlib.suppress(ExperimentError):
+                parse(changed(experiment, {key: value}))
+                return False
+    return True
 
 
 def _order_problems(ranges: Mapping[str, Range], experiment: Experiment) -> list[str]:
