@@ -78,7 +78,8 @@ def test_tables_as_files(quadrat: Callable[..., Outcome], run: Path, tmp_path: P
     assert done.code == 0, done.err
     readers = {"csv": pl.read_csv, "parquet": pl.read_parquet, "json": pl.read_json}
     found = readers[ending](out)
-    assert found.columns == ["code", "scientific_name", "common_name", "probability"]
+    names = ["code", "scientific_name", "common_name", "probability", "distance_km", "far"]
+    assert found.columns == names
     assert found.height == 4 and found["probability"].is_sorted(descending=True)
 
 

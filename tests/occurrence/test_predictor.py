@@ -6,11 +6,14 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from scipy.special import expit, logit
 
 from quadrat.errors import DataError, RunError, UsageError
 from quadrat.occurrence.network.model import NetworkSpec
 from quadrat.occurrence.predictor import OccurrencePredictor
 from quadrat.occurrence.records.taxonomy import Species, Vocabulary
+from quadrat.occurrence.samples.observed import ObservedCells
+from quadrat.runtime.calibration import Calibration
 
 SPECIES = Vocabulary(
     (
@@ -99,6 +102,68 @@ def test_some_species_only(predictor):
     every = predictor.probabilities(LAT, LON, [0, 30, 48])
     some = predictor.probabilities(LAT, LON, [0, 30, 48], columns=[2, 0])
     np.testing.assert_allclose(some, every[:, [2, 0]], rtol=1e-5)
+
+
+@pytest.fixture
+def informed(predictor):
+    """The same network with curves, thresholds and a place with records."""
+    curves = Calibration(
+        np.array([0.5, 1.0, 2.0], np.float32),
+        np.array([-1.0, 0.0, 1.0], np.float32),
+        np.array([0.0001, 0.9999, 0.01], np.float32),
+    )
+    observed = ObservedCells(np.array([48.0]), np.array([16.0]), np.array([7]), 500.0)
+    return OccurrencePredictor(
+        predictor.network, predictor.spec, SPECIES, calibration=curves, observed=observed,
+        device="cpu",
+    )  # fmt: skip
+
+
+def test_every_answer_is_calibrated(predictor, informed, tmp_path):
+    z = logit(predictor.probabilities(LAT, LON, WEEK).astype(np.float64))
+    expected = expit(z * [0.5, 1.0, 2.0] + [-1.0, 0.0, 1.0])
+    np.testing.assert_allclose(informed.probabilities(LAT, LON, WEEK), expected, rtol=1e-4)
+    some = informed.probabilities(LAT, LON, WEEK, columns=[2, 0])
+    np.testing.assert_allclose(some, expected[:, [2, 0]], rtol=1e-4)
+    informed.save(tmp_path)
+    again = OccurrencePredictor.load(tmp_path, device="cpu")
+    assert (again.probabilities(LAT, LON, 0) == informed.probabilities(LAT, LON, 0)).all()
+    assert (again.thresholds == informed.thresholds).all()
+
+
+def test_lists_are_cut_at_the_species_own_thresholds(predictor, informed):
+    found = informed.species_list(48.2, 16.4, 19, threshold="species")
+    everything = informed.species_list(48.2, 16.4, 19)
+    limits = dict(zip(SPECIES.codes, informed.thresholds, strict=True))
+    kept = [bool(row["probability"] >= limits[row["code"]]) for row in everything.to_dicts()]
+    assert 0 < sum(kept) < 3 and found.equals(everything.filter(kept))
+    table = pl.DataFrame({"lat": LAT, "lon": LON, "week": WEEK})
+    present = informed.predict(table).frame(informed.thresholds)
+    expected = informed.probabilities(LAT, LON, WEEK) >= informed.thresholds
+    assert (present.select("barswa", "lat", "comcuc").to_numpy() == expected).all()
+    with pytest.raises(RunError, match="no thresholds of species"):
+        predictor.species_list(48.2, 16.4, 19, threshold="species")
+
+
+def test_places_far_from_all_records_are_told(predictor, informed):
+    away = informed.distance_km(LAT, LON)
+    assert away[0] < 50 and away[1] > 10_000
+    assert informed.is_far(LAT, LON).tolist() == [False, True, True]
+    table = pl.DataFrame({"lat": LAT, "lon": LON, "week": WEEK})
+    frame = informed.predict(table, distance=True).frame()
+    assert frame["distance_km"].to_list() == away.tolist()
+    assert np.isnan(predictor.distance_km(LAT, LON)).all()
+    assert not predictor.is_far(LAT, LON).any()
+
+
+def test_a_calibration_of_another_model(informed, tmp_path):
+    informed.save(tmp_path)
+    Calibration.identity(2).write(tmp_path / "calibration.npz")
+    with pytest.raises(RunError, match="calibrates 2 species"):
+        OccurrencePredictor.load(tmp_path)
+    (tmp_path / "calibration.npz").write_bytes(b"nothing")
+    with pytest.raises(RunError, match="cannot be used"):
+        OccurrencePredictor.load(tmp_path)
 
 
 @pytest.mark.parametrize(("lat", "lon", "week"), [(91, 0, 1), (0, 361, 1), (0, 0, 49), (0, 0, -1)])

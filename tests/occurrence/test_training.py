@@ -19,6 +19,7 @@ FILES = {
     "metrics.json",
     "model.json",
     "calibration.npz",
+    "observed.npz",
     "preprocessing.json",
     "labels.txt",
     "species.parquet",

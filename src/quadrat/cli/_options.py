@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,3 +17,26 @@ SetOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+ThresholdOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NUMBER|species",
+        help="Lowest probability; species: the own threshold of each species.",
+    ),
+]
+
+
+def parsed_threshold(given: str | None) -> float | Literal["species"] | None:
+    """What a user gave as threshold.
+
+    Raises:
+        BadParameter: It is neither a number nor "species".
+    """
+    if given is None or given == "species":
+        return "species" if given else None
+    try:
+        return float(given)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{given!r} is neither a number nor 'species'", param_hint="--threshold"
+        ) from None

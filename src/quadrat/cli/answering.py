@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from quadrat.cli._options import QuietOption, RunArgument
+from quadrat.cli._options import QuietOption, RunArgument, ThresholdOption, parsed_threshold
 
 
 def register(app: typer.Typer) -> None:
@@ -20,6 +20,10 @@ def predict(
     run: RunArgument,
     data: Annotated[Path, typer.Option(help="The table to answer for.")],
     out: Annotated[Path, typer.Option(help="The answers: .parquet or .csv.")],
+    threshold: ThresholdOption = None,
+    distance: Annotated[
+        bool, typer.Option("--distance", help="Places: add the distance to the nearest records.")
+    ] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Predict for a new table of photos, or of places and weeks."""
@@ -27,7 +31,9 @@ def predict(
     from quadrat.cli._console import progress
 
     with progress(quiet):
-        frame = workflow.predict(run, data=data, out=out)
+        frame = workflow.predict(
+            run, data=data, out=out, threshold=parsed_threshold(threshold), distance=distance
+        )
     typer.echo(f"{frame.height} rows", err=True)
     typer.echo(str(out))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quadrat.cli._options import JsonOption, RunArgument
+from quadrat.cli._options import JsonOption, RunArgument, ThresholdOption, parsed_threshold
 from quadrat.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def list_species(
     date: Annotated[str | None, typer.Option(help="A date instead: 2026-05-17.")] = None,
     year: Annotated[bool, typer.Option("--year", help="The whole year, as --week 0.")] = False,
     top: Annotated[int | None, typer.Option(help="At most so many species.")] = None,
-    threshold: Annotated[float | None, typer.Option(help="Lowest probability.")] = None,
+    threshold: ThresholdOption = None,
     places: Annotated[
         Path | None, typer.Option(help="A table of lat, lon and week or date: a list for each.")
     ] = None,
@@ -51,13 +51,13 @@ def list_species(
     """List the species of a place and week, the likeliest first; or of many places, for BirdNET."""
     from quadrat import workflow
 
-    week = _week_or_year(week, date, year)
+    week, least = _week_or_year(week, date, year), parsed_threshold(threshold)
     if places is not None:
         _refuse_with_places(lat=lat, lon=lon, plot=plot)
         if out is None or (format or "birdnet") != "birdnet" or as_json:
             raise UsageError("--places writes BirdNET's lists: give --out, and no other format.")
         for path in workflow.birdnet_lists(
-            run, places=places, out=out, week=week, date=date, top=top, threshold=threshold,
+            run, places=places, out=out, week=week, date=date, top=top, threshold=least,
             union=union,
         ):  # fmt: skip
             typer.echo(str(path))
@@ -66,10 +66,11 @@ def list_species(
         raise UsageError("give --lat and --lon, or a table of --places (which --union is for).")
     kind = _format(format, as_json, out)
     found = workflow.species_list(
-        run, lat=lat, lon=lon, week=week, date=date, top=top, threshold=threshold,
+        run, lat=lat, lon=lon, week=week, date=date, top=top, threshold=least,
         birdnet=kind == "birdnet",
     )  # fmt: skip
     _tell(found, kind, out)
+    _note_distance(found)
     if plot is not None:
         from quadrat.workflow.places import chosen_week
 
@@ -125,4 +126,16 @@ def _tell(found: pl.DataFrame, kind: str, out: Path | None) -> None:
     elif kind == "json":
         print_json(rows)
     else:
-        print_table([{**row, "probability": f"{row['probability']:.3f}"} for row in rows])
+        shown = found.drop("distance_km", "far").to_dicts()
+        print_table([{**row, "probability": f"{row['probability']:.3f}"} for row in shown])
+
+
+def _note_distance(found: pl.DataFrame) -> None:
+    """Says on stderr when a place is beyond what the run was judged on."""
+    if found.height and found["far"][0]:
+        typer.echo(
+            f"note: the nearest training cell with records is {found['distance_km'][0]:.0f} km "
+            "away, farther than for 99 % of the cells the run was judged on: no score speaks for "
+            "this list.",
+            err=True,
+        )

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -13,13 +14,14 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from quadrat.errors import UsageError
+from quadrat.errors import RunError, UsageError
 from quadrat.occurrence.network.calibration import load_calibration, save_calibration
 from quadrat.occurrence.network.model import NetworkSpec, load_model, pick_device, save_model
 from quadrat.occurrence.network.species_network import OccurrenceNetwork
 from quadrat.occurrence.records.places import check_places, read_places
 from quadrat.occurrence.records.taxonomy import Vocabulary
 from quadrat.occurrence.samples.known_environment import KnownEnvironment
+from quadrat.occurrence.samples.observed import ObservedCells
 from quadrat.runtime.calibration import Calibration
 from quadrat.runtime.weeks import WEEKS, WHOLE_YEAR, week_of_date
 from quadrat.tables import numeric_column
@@ -36,17 +38,30 @@ class SpeciesPredictions:
         places: The columns of the table that was given.
         codes: The species.
         probabilities: float32 ``(N, S)``.
+        distance_km: Distance to the nearest observed cell ``(N,)``, if it was asked for.
     """
 
     places: pl.DataFrame
     codes: tuple[str, ...]
     probabilities: NDArray[np.float32]
+    distance_km: NDArray[np.float64] | None = None
 
-    def frame(self) -> pl.DataFrame:
-        """One row a place: its own columns, then one float32 column a species code."""
-        species = pl.DataFrame(self.probabilities, schema=list(self.codes), orient="row")
+    def frame(self, threshold: float | NDArray[np.float32] | None = None) -> pl.DataFrame:
+        """One row a place: its own columns, then one column a species code.
+
+        Args:
+            threshold: Presence (1) or absence (0) instead of float32 probabilities: from this
+                probability on, one for all or for each species ``(S,)``.
+        """
+        values = self.probabilities
+        if threshold is not None:
+            values = (values >= threshold).astype(np.uint8)
+        species = pl.DataFrame(values, schema=list(self.codes), orient="row")
         kept = [column for column in self.places.columns if column not in set(self.codes)]
-        return self.places.select(kept).hstack(species)
+        places = self.places.select(kept)
+        if self.distance_km is not None:
+            places = places.with_columns(distance_km=self.distance_km)
+        return places.hstack(species)
 
 
 class OccurrencePredictor:
@@ -58,6 +73,7 @@ class OccurrencePredictor:
         vocabulary: The species of its outputs.
         environment: What is known of the environment of places, for a network that reads it.
         calibration: What makes probabilities of its logits; their sigmoid where there is none.
+        observed: Where it has records, if that is known.
         device: Where it computes.
     """
 
@@ -71,12 +87,13 @@ class OccurrencePredictor:
         environment: KnownEnvironment | None = None,
         *,
         calibration: Calibration | None = None,
+        observed: ObservedCells | None = None,
         device: str = "auto",
     ) -> None:
         self.device = pick_device(device)
         self.network = network.to(self.device).eval()
         self.spec, self.vocabulary, self.environment = spec, vocabulary, environment
-        self.calibration = calibration
+        self.calibration, self.observed = calibration, observed
         curves = calibration or Calibration.identity(len(vocabulary))
         self._slope = torch.from_numpy(curves.slope).to(self.device)
         self._offset = torch.from_numpy(curves.offset).to(self.device)
@@ -91,8 +108,15 @@ class OccurrencePredictor:
         folder = Path(folder)
         network, spec, vocabulary = load_model(folder)
         known = KnownEnvironment.load(folder) if spec.environment_inputs else None
-        calibration = load_calibration(folder, len(vocabulary))
-        return cls(network, spec, vocabulary, known, calibration=calibration, device=device)
+        return cls(
+            network,
+            spec,
+            vocabulary,
+            known,
+            calibration=load_calibration(folder, len(vocabulary)),
+            observed=ObservedCells.load(folder),
+            device=device,
+        )
 
     def save(self, folder: Path | str) -> None:
         """Writes what `load` needs into a folder."""
@@ -102,14 +126,53 @@ class OccurrencePredictor:
         if self.environment is not None:
             self.environment.save(folder)
         save_calibration(folder, self.calibration)
+        if self.observed is not None:
+            self.observed.save(folder)
 
-    def predict(self, table: pl.DataFrame | Path | str) -> SpeciesPredictions:
+    @property
+    def thresholds(self) -> NDArray[np.float32]:
+        """The probability from which each species counts as present ``(S,)``.
+
+        Raises:
+            RunError: The run fitted no thresholds.
+        """
+        if self.calibration is None or self.calibration.threshold is None:
+            raise RunError(
+                "this model has no thresholds of species: it was trained with "
+                "calibrate.thresholds = 'none', or imported. Give a number."
+            )
+        return self.calibration.threshold
+
+    def distance_km(self, lat: ArrayLike, lon: ArrayLike) -> NDArray[np.float64]:
+        """The distance in km to the nearest training cell with records.
+
+        Args:
+            lat: Latitudes in degrees ``(N,)``.
+            lon: Longitudes in degrees ``(N,)``.
+
+        Returns:
+            ``(N,)``; NaN for a model that does not know where its records were.
+        """
+        lats, lons = (np.atleast_1d(np.asarray(axis, np.float64)) for axis in (lat, lon))
+        if self.observed is None:
+            return np.full(len(lats), np.nan)
+        return self.observed.distance_km(lats, lons)
+
+    def is_far(self, lat: ArrayLike, lon: ArrayLike) -> NDArray[np.bool_]:
+        """Whether places are farther from all records than 99 % of the judged cells ``(N,)``."""
+        limit = np.inf if self.observed is None else self.observed.far_km
+        return self.distance_km(lat, lon) > limit
+
+    def predict(
+        self, table: pl.DataFrame | Path | str, *, distance: bool = False
+    ) -> SpeciesPredictions:
         """Predicts a table of places.
 
         Args:
             table: A table or its file, with ``lat``, ``lon`` and ``week`` (0 is the whole year) or
                 ``date``. Where the network reads the environment, columns of it may be given, in
                 the units of the training table.
+            distance: Tell how far the places are from the nearest observed cell.
 
         Raises:
             DataError: Columns are missing, or rows hold values that cannot be.
@@ -122,7 +185,8 @@ class OccurrencePredictor:
             if name in places.frame.columns
         }
         probabilities = self.probabilities(places.lat, places.lon, places.week, given)
-        return SpeciesPredictions(places.frame, self.vocabulary.codes, probabilities)
+        away = self.distance_km(places.lat, places.lon) if distance else None
+        return SpeciesPredictions(places.frame, self.vocabulary.codes, probabilities, away)
 
     def probabilities(
         self,
@@ -166,7 +230,7 @@ class OccurrencePredictor:
         *,
         date: str | dt.date | None = None,
         top: int | None = None,
-        threshold: float = 0.0,
+        threshold: float | Literal["species"] = 0.0,
         environment: Mapping[str, float] | None = None,
     ) -> pl.DataFrame:
         """The species of a place, the most probable first.
@@ -177,7 +241,7 @@ class OccurrencePredictor:
             week: 1-48, or 0 for the whole year.
             date: A date instead of the week.
             top: At most so many species.
-            threshold: Only species at least as probable as this.
+            threshold: Only species at least as probable as this; ``"species"``: each at its own.
             environment: Environment columns by name, as in `probabilities`.
 
         Returns:
@@ -185,6 +249,7 @@ class OccurrencePredictor:
 
         Raises:
             UsageError: Neither week nor date is given, or both.
+            RunError: The run has no thresholds of species.
         """
         if date is not None and week is None:
             week = week_of_date(date)
@@ -192,7 +257,8 @@ class OccurrencePredictor:
             raise UsageError("give either a week (1-48, 0 for the whole year) or a date.")
         probability = self.probabilities(lat, lon, week, environment)[0]
         order = np.argsort(-probability, kind="stable")
-        order = order[probability[order] >= threshold][:top]
+        least = self.thresholds if threshold == "species" else np.float32(threshold)
+        order = order[(probability >= least)[order]][:top]
         species = [self.vocabulary.species[column] for column in order.tolist()]
         return pl.DataFrame(
             {

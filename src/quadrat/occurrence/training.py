@@ -31,6 +31,7 @@ from quadrat.occurrence.records.taxonomy import make_vocabulary, read_watchlist
 from quadrat.occurrence.samples.batches import SampleBatches
 from quadrat.occurrence.samples.dataset import OccurrenceData, SampleSet, left_out, prepare
 from quadrat.occurrence.samples.known_environment import KnownEnvironment
+from quadrat.occurrence.samples.observed import ObservedCells
 from quadrat.occurrence.schema import OccurrenceExperiment
 from quadrat.occurrence.transfer.first_epochs import learn_new_species
 from quadrat.occurrence.transfer.starting import Start, slower_before_species
@@ -309,4 +310,15 @@ def _write(
         KnownEnvironment.of(data.table, data.encoder).save(run.folder)
     save_model(run.folder, fitted.network, fitted.spec, data.vocabulary, WEIGHTS)
     save_calibration(run.folder, stored)
+    _observed(data).save(run.folder)
     write_json(run.path("metrics.json"), judged.metrics.to_dict())
+
+
+def _observed(data: OccurrenceData) -> ObservedCells:
+    """The training cells with records, and how far from them the judged cells are."""
+    table, train, judged = data.table, data.partition.train, data.partition.judged
+    records = table.labels.lengths().reshape(-1, WEEKS).sum(axis=1)
+    return ObservedCells.of(
+        (table.lat[train], table.lon[train], records[train]),
+        (table.lat[judged], table.lon[judged]),
+    )

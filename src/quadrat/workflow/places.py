@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from quadrat.errors import RunError, UsageError
 from quadrat.predictors import Run, load_run
@@ -11,6 +11,9 @@ from quadrat.runtime.weeks import week_of_date
 
 if TYPE_CHECKING:
     import polars as pl
+
+Threshold = float | Literal["species"]
+"""A probability, or each species' own."""
 
 DEFAULT_TOP = 25
 """Species in a list where neither a number nor a threshold is asked for."""
@@ -27,7 +30,7 @@ def species_list(
     week: int | None = None,
     date: str | None = None,
     top: int | None = None,
-    threshold: float | None = None,
+    threshold: Threshold | None = None,
     birdnet: bool = False,
 ) -> pl.DataFrame:
     """The species of a place and week, the likeliest first.
@@ -39,21 +42,27 @@ def species_list(
         week: 1 to 48, four a month; 0 is the whole year.
         date: ISO date (``2026-05-17``) instead of the week; neither: the whole year.
         top: At most so many species.
-        threshold: Only species of at least this probability.
+        threshold: Only species of at least this probability; ``"species"``: each from its own
+            threshold on, as the run has fitted it.
         birdnet: Where neither is given, all species from BirdNET's own threshold (0.03).
 
     Returns:
-        Columns ``code``, ``scientific_name``, ``common_name``, ``probability``.
+        Columns ``code``, ``scientific_name``, ``common_name``, ``probability``; ``distance_km`` to
+        the nearest training cell with records, and ``far``: whether that is farther than 99 % of
+        the judged cells, so that no score speaks for the place.
 
     Raises:
         UsageError: Week and date are both given, or a number is out of range.
-        RunError: The run is of another family or has not finished.
+        RunError: The run is of another family, has not finished or has no thresholds.
     """
     chosen = chosen_week(week, date)
     most, least = selection(top, threshold, birdnet=birdnet)
     predictor = occurrence_run(run).predictor
     species: pl.DataFrame = predictor.species_list(lat, lon, chosen, top=most, threshold=least)
-    return species
+    return species.with_columns(
+        distance_km=float(predictor.distance_km(lat, lon)[0]),
+        far=bool(predictor.is_far(lat, lon)[0]),
+    )
 
 
 def draw_year(
@@ -130,8 +139,8 @@ def chosen_week(week: int | None, date: str | None) -> int:
 
 
 def selection(
-    top: int | None, threshold: float | None, *, birdnet: bool = False
-) -> tuple[int | None, float]:
+    top: int | None, threshold: Threshold | None, *, birdnet: bool = False
+) -> tuple[int | None, Threshold]:
     """How many species at most, and how probable at least.
 
     Where neither is asked for, people get the likeliest, and BirdNET those from its own threshold.
@@ -141,8 +150,7 @@ def selection(
     """
     if top is not None and top < 1:
         raise UsageError(f"top = {top}: ask for at least one species.")
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise UsageError(f"threshold = {threshold}: give a probability between 0 and 1.")
+    check_threshold(threshold)
     if top is not None or threshold is not None:
         return top, threshold or 0.0
     if birdnet:
@@ -150,3 +158,17 @@ def selection(
 
         return None, BIRDNET_THRESHOLD
     return DEFAULT_TOP, 0.0
+
+
+def check_threshold(threshold: Threshold | None) -> None:
+    """Checks a threshold that a user gave.
+
+    Raises:
+        UsageError: It is no probability.
+    """
+    if threshold is None or threshold == "species" or 0 <= threshold <= 1:
+        return
+    raise UsageError(
+        f"threshold = {threshold}: give a probability between 0 and 1, or 'species' for each "
+        "species' own."
+    )

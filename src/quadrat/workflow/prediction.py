@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from quadrat.errors import RunError
+from quadrat.errors import RunError, UsageError
 from quadrat.predictors import load_run
 from quadrat.tables import write_table
+from quadrat.workflow.places import check_threshold
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-def predict(run: Path | str, *, data: Path | str, out: Path | str | None = None) -> pl.DataFrame:
+def predict(
+    run: Path | str,
+    *,
+    data: Path | str,
+    out: Path | str | None = None,
+    threshold: float | Literal["species"] | None = None,
+    distance: bool = False,
+) -> pl.DataFrame:
     """Answers for the rows of a table.
 
     Args:
@@ -21,12 +29,25 @@ def predict(run: Path | str, *, data: Path | str, out: Path | str | None = None)
         data: Photos: a table as in training, without targets and with or without metadata.
             Occurrence: columns lat, lon, and week or date.
         out: Where to write the answers, ``.parquet`` or ``.csv``.
+        threshold: Occurrence only: presence (1) from this probability on instead of
+            probabilities; ``"species"``: from each species' own.
+        distance: Occurrence only: add ``distance_km`` to the nearest training cell with records.
 
     Raises:
-        RunError: The run has not finished.
+        RunError: The run has not finished, or has no thresholds of species.
+        UsageError: The run's family knows no thresholds or distances.
         DataError: The table cannot be used.
     """
-    frame = load_run(run).predict(Path(data))
+    check_threshold(threshold)
+    opened = load_run(run)
+    if threshold is None and not distance:
+        frame = opened.predict(Path(data))
+    elif opened.experiment().family != "occurrence":
+        raise UsageError("thresholds and distances are for runs of the occurrence family only.")
+    else:
+        predictor = opened.predictor
+        cut = predictor.thresholds if threshold == "species" else threshold
+        frame = predictor.predict(Path(data), distance=distance).frame(cut)
     if out is not None:
         write_table(frame, out)
     return frame

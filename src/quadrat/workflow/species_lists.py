@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quadrat.errors import DataError, UsageError
-from quadrat.workflow.places import chosen_week, occurrence_run, selection
+from quadrat.workflow.places import Threshold, chosen_week, occurrence_run, selection
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,7 +32,7 @@ def birdnet_lists(
     week: int | None = None,
     date: str | None = None,
     top: int | None = None,
-    threshold: float | None = None,
+    threshold: Threshold | None = None,
     union: bool = False,
 ) -> list[Path]:
     """Writes BirdNET's species lists for a table of places.
@@ -45,7 +45,8 @@ def birdnet_lists(
         week: 1 to 48, 0 for the whole year, for all places.
         date: A date instead, for all places.
         top: At most so many species a place.
-        threshold: Only species of at least this probability; 0.03 where ``top`` is not given
+        threshold: Only species of at least this probability, ``"species"``: each from its own
+            threshold on; 0.03 where ``top`` is not given
             either, as in BirdNET.
         union: One list of all species that any of the places has.
 
@@ -98,15 +99,16 @@ def _with_week(places: Path | str, week: int | None, date: str | None) -> pl.Dat
 
 
 def _lists(
-    predictor: OccurrencePredictor, frame: pl.DataFrame, top: int | None, threshold: float
+    predictor: OccurrencePredictor, frame: pl.DataFrame, top: int | None, threshold: Threshold
 ) -> Iterator[Names]:
     import numpy as np
 
     species = predictor.vocabulary.species
+    least = predictor.thresholds if threshold == "species" else np.float32(threshold)
     for start in range(0, frame.height, _ROWS):
         for chances in predictor.predict(frame[start : start + _ROWS]).probabilities:
             order = np.argsort(-chances, kind="stable")
-            kept = order[chances[order] >= threshold][:top]
+            kept = order[(chances >= least)[order]][:top]
             yield {(species[c].scientific, species[c].common) for c in kept.tolist()}
 
 

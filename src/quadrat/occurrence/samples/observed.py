@@ -1,0 +1,102 @@
+"""Where a run has records, so that an answer far from all of them can say so."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from quadrat.errors import RunError
+from quadrat.geo import EARTH_RADIUS_KM, unit_vectors
+from quadrat.runs import atomic_path
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
+
+FILE = "observed.npz"
+JUDGED_SHARE = 0.99
+"""Farther from all records than this share of the judged cells is beyond what was judged."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ObservedCells:
+    """The training cells in which anything was seen.
+
+    Args:
+        lat: Latitudes of their centres in degrees ``(C,)``.
+        lon: Longitudes in degrees ``(C,)``.
+        records: Species seen, summed over the weeks ``(C,)``.
+        far_km: From which distance on a place is beyond what was judged.
+    """
+
+    lat: Floats
+    lon: Floats
+    records: NDArray[np.int64]
+    far_km: float
+
+    @classmethod
+    def of(
+        cls,
+        training: tuple[Floats, Floats, NDArray[np.int64]],
+        judged: tuple[Floats, Floats],
+    ) -> ObservedCells:
+        """The cells of a run.
+
+        ``far_km`` is the distance within which 99 % of the judged cells have a training cell with
+        records: no score says anything about places that are farther away.
+
+        Args:
+            training: Latitudes, longitudes and numbers of records of all training cells ``(C,)``.
+            judged: Latitudes and longitudes of the judged cells.
+        """
+        lat, lon, records = training
+        some = records > 0
+        found = cls(lat[some], lon[some], records[some], np.inf)
+        far = float(np.quantile(found.distance_km(*judged), JUDGED_SHARE))
+        return replace(found, far_km=far)
+
+    def distance_km(self, lat: ArrayLike, lon: ArrayLike) -> Floats:
+        """The distance in km of places to the nearest of the cells ``(N,)``.
+
+        Args:
+            lat: Latitudes in degrees ``(N,)``.
+            lon: Longitudes in degrees ``(N,)``.
+        """
+        chords = self._tree.query(unit_vectors(lat, lon))[0]
+        return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(chords / 2, 1)))
+
+    def save(self, folder: Path) -> None:
+        """Writes ``observed.npz``, arrays only."""
+        names = ("lat", "lon", "records", "far_km")
+        arrays = {name: np.asarray(getattr(self, name)) for name in names}
+        with atomic_path(folder / FILE) as temporary:
+            np.savez(temporary, allow_pickle=False, **arrays)
+
+    @classmethod
+    def load(cls, folder: Path) -> ObservedCells | None:
+        """Reads what `save` wrote; None where a model does not say where its records were.
+
+        Raises:
+            RunError: The file is damaged.
+        """
+        path = folder / FILE
+        if not path.exists():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return cls(file["lat"], file["lon"], file["records"], float(file["far_km"]))
+        except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
+            raise RunError(f"{path} cannot be used: {error}. Repeat the run.") from error
+
+    @cached_property
+    def _tree(self) -> cKDTree:
+        from scipy.spatial import cKDTree
+
+        return cKDTree(unit_vectors(self.lat, self.lon))

@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from quadrat.errors import RunError
+from quadrat.geo import great_circle_km
+from quadrat.occurrence.samples.observed import FILE, ObservedCells
+
+RNG = np.random.default_rng(0)
+LAT, LON = RNG.uniform(-80, 80, 60), RNG.uniform(-180, 180, 60)
+RECORDS = np.arange(60) % 4
+JUDGED = RNG.uniform(-80, 80, 200), RNG.uniform(-180, 180, 200)
+
+
+@pytest.fixture
+def observed():
+    return ObservedCells.of((LAT, LON, RECORDS), JUDGED)
+
+
+def test_distances_are_to_the_nearest_cell_with_records(observed):
+    assert len(observed.lat) == 45 and (observed.records > 0).all()
+    some = RECORDS > 0
+    lat, lon = np.array([0.0, 10.0, 89.0]), np.array([0.0, 179.9, 50.0])
+    each = great_circle_km(lat[:, None], lon[:, None], LAT[some], LON[some])
+    np.testing.assert_allclose(observed.distance_km(lat, lon), each.min(axis=1), rtol=1e-9)
+    assert observed.distance_km(LAT[1:2], LON[1:2] + 360)[0] == pytest.approx(0, abs=1e-3)
+
+
+def test_far_is_farther_than_nearly_all_judged_cells(observed):
+    away = observed.distance_km(*JUDGED)
+    assert (away > observed.far_km).sum() == 2
+
+
+def test_it_survives_saving(observed, tmp_path):
+    assert ObservedCells.load(tmp_path) is None
+    observed.save(tmp_path)
+    again = ObservedCells.load(tmp_path)
+    assert again.far_km == observed.far_km
+    np.testing.assert_array_equal(again.records, observed.records)
+    (tmp_path / FILE).write_bytes(b"PK damaged")
+    with pytest.raises(RunError, match="cannot be used"):
+        ObservedCells.load(tmp_path)
