@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
@@ -69,3 +70,11 @@ def test_the_package_alone_is_light():
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_recipe_of_the_geomodel_writes_every_key_out():
+    experiment = parse(tomllib.loads(recipe_text("geomodel")))
+    for name in ("labels", "loss", "network"):
+        section = getattr(experiment, name)
+        unset = {"max_species", "environment_input", "environment_dropout"}
+        assert set(type(section).model_fields) - section.model_fields_set <= unset, name
