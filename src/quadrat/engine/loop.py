@@ -15,6 +15,7 @@ from torch import nn
 
 from quadrat.engine.backend import Backend
 from quadrat.engine.batches import Batches
+from quadrat.engine.memory import freed_memory_kept
 from quadrat.engine.objective import Objective
 from quadrat.engine.optimiser import FitSettings, ParameterGroup
 from quadrat.engine.randomness import deterministic_algorithms
@@ -65,7 +66,11 @@ def fit(
     training = Training(
         module, batches, objective, settings, backend, validation, state, history, fold, groups
     )
-    with deterministic_algorithms(settings.run.deterministic), stops_gracefully():
+    with (
+        deterministic_algorithms(settings.run.deterministic),
+        stops_gracefully(),
+        freed_memory_kept(),
+    ):
         training.begin()
         while not training.finished():
             record = training.run_epoch()

@@ -39,3 +39,16 @@ def test_the_seed_draws_the_zeros():
     assert not torch.equal(layer(x), first)
     torch.manual_seed(3)
     assert torch.equal(layer(x), first)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+def test_values_and_gradients_are_multiplied_by_the_same_mask(dtype):
+    layer = Dropout(0.25).train()
+    x = torch.randn(30, 17, dtype=dtype, requires_grad=True)
+    torch.manual_seed(1)
+    mask = layer(torch.ones(30, 17, dtype=dtype))
+    torch.manual_seed(1)
+    result, gradient = layer(x), torch.randn(17, 30, dtype=dtype).T
+    result.backward(gradient)
+    torch.testing.assert_close(result, x * mask)
+    torch.testing.assert_close(x.grad, gradient * mask)
