@@ -1,6 +1,7 @@
 import numpy as np
 import polars as pl
 import pytest
+from scipy import special
 
 from quadrat.errors import UsageError
 from quadrat.geo import RasterGrid
@@ -63,14 +64,17 @@ def test_the_run_looks_the_environment_up(predictor, made):
 
 
 def test_the_environment_matters(predictor):
-    here = predictor.probabilities(**PLACE)
+    lat, lon = np.linspace(-60, 60, 25), np.linspace(-180, 179, 25)
+    here = special.logit(predictor.probabilities(lat, lon, 20))
     cold, warm = (
-        predictor.probabilities(**PLACE, environment={"temperature_c": t}) for t in (-15.0, 25.0)
+        special.logit(predictor.probabilities(lat, lon, 20, {"temperature_c": t}))
+        for t in (-15.0, 25.0)
     )
-    assert np.abs(cold - warm).max() > 0.02
+    assert np.abs(cold - warm).mean() > 0.02
     assert not np.array_equal(here, cold)
+    warm_here = predictor.probabilities(**PLACE, environment={"temperature_c": 25.0})
     listed = predictor.species_list(**PLACE, environment={"temperature_c": 25.0})
-    assert listed["probability"].max() == pytest.approx(warm.max())
+    assert listed["probability"].max() == pytest.approx(warm_here.max())
 
 
 def test_columns_of_a_table_of_places_are_read(predictor):
