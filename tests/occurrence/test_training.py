@@ -2,6 +2,7 @@ import shutil
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -10,10 +11,12 @@ from quadrat.occurrence import family, training
 from quadrat.occurrence.predictor import OccurrencePredictor
 from quadrat.occurrence.samples.dataset import prepare, sample_rows
 from quadrat.runs import Run, read_json
+from quadrat.scoring import geoscore
 
 from .tables import columns, random_lists, write
 
 FILES = {
+    "check.json",
     "experiment.toml",
     "history.jsonl",
     "metrics.json",
@@ -207,3 +210,38 @@ def test_the_network_starts_from_prevalence(experiment):
     again, _ = training.build_network(experiment(), data)
     for one, other in zip(network.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_regions_are_judged_besides(experiment, tmp_path):
+    made = experiment(
+        split={"regions": [[100.0, -20.0, -120.0, 40.0]], "test": 0.1},
+        optimiser={"epochs": 1},
+        data={"watchlist": ["nobody"]},
+    )
+    run = Run.create(tmp_path, made)
+    metrics = training.train(made, run, history=run.history())
+    scores, rivals = metrics["scores"], metrics["baselines"]
+    assert 0 < scores["holdout_map"] < 1 and scores["holdout_map"] != scores["map"]
+    assert scores["holdout_map"] > rivals["prevalence"]["holdout_map"]
+    low, high = metrics["intervals"]["holdout_map"]
+    assert low < scores["holdout_map"] < high and "geoscore" not in metrics["intervals"]
+    assert scores["geoscore"] == pytest.approx(geoscore(scores).value)
+    assert metrics["protocol"]["watchlist_missing"]["train"] == ["nobody"]
+    assert metrics["protocol"]["holdout_cells"] > 50
+    assert family.evaluate(run, None) == metrics
+    data = prepare(made)
+    cells = data.partition.holdout
+    alone = family.evaluate(run, _only(made.data.table, cells, tmp_path / "holdout.parquet"))
+    assert alone["scores"]["map"] == pytest.approx(scores["holdout_map"], abs=1e-6)
+
+
+def _only(table, cells, path):
+    pq.write_table(pq.read_table(table).take(cells), path)
+    return path
+
+
+def test_the_findings_lie_in_the_run(trained, experiment):
+    report = read_json(trained.path("check.json"))
+    assert report["errors"] == []
+    assert report["tables"]["parts"][0]["part"] == "train"
+    assert any("flatters" in line for line in report["warnings"])

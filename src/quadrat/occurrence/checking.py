@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import torch
 
 from quadrat.engine import Backend
 from quadrat.errors import QuadratError
 from quadrat.experiment import CheckReport
+from quadrat.occurrence.findings import findings
 from quadrat.occurrence.network.species_network import OccurrenceNetwork
 from quadrat.occurrence.objective import SpeciesObjective
-from quadrat.occurrence.records.taxonomy import read_watchlist
 from quadrat.occurrence.samples.batches import SampleBatches
 from quadrat.occurrence.samples.dataset import OccurrenceData, prepare
-from quadrat.occurrence.schema import WATCHLIST, OccurrenceExperiment
+from quadrat.occurrence.schema import OccurrenceExperiment
 from quadrat.occurrence.training import (
     build_network,
     make_objective,
@@ -25,8 +24,6 @@ from quadrat.occurrence.training import (
 )
 
 _TIMED_STEPS = 4
-_SHOWN_CODES = 10
-_FEW_BLOCKS = 20
 
 
 def check(experiment: OccurrenceExperiment) -> CheckReport:
@@ -37,30 +34,12 @@ def check(experiment: OccurrenceExperiment) -> CheckReport:
     try:
         data = prepare(experiment)
         objective = make_objective(experiment, data)
-        facts = _facts(experiment, data) | _estimates(experiment, data, objective)
+        start = _start(experiment, data)
+        estimates = _estimates(experiment, data, objective)
     except QuadratError as error:
         return CheckReport(errors=[str(error)])
-    return CheckReport(
-        warnings=_warnings(experiment, data, objective), facts=facts, tables=_tables(data)
-    )
-
-
-def _facts(experiment: OccurrenceExperiment, data: OccurrenceData) -> dict[str, str]:
-    table, parts = data.table, data.partition
-    lengths = table.labels.lengths()
-    some = lengths[lengths > 0]
-    dropped = len(table.codes) - len(data.vocabulary)
-    resolution = table.resolution()
-    return {
-        "cells": f"{len(table):,}" + (f" of H3 resolution {resolution}" if resolution else ""),
-        "samples": f"{len(lengths):,} (cell and week), {len(some) / len(lengths):.0%} with species",
-        "records": f"{table.labels.positives:,}, {some.mean():.1f} in a sample with species",
-        "species": f"{len(data.vocabulary):,} are learnt; {dropped:,} have fewer than "
-        f"{experiment.labels.min_observations} training samples",
-        "environment": ", ".join(table.environment_names) or "none",
-        "split": parts.protocol(experiment.split)["words"],
-        **_start(experiment, data),
-    }
+    report = findings(experiment, data)
+    return replace(report, facts=report.facts | start | estimates)
 
 
 def _start(experiment: OccurrenceExperiment, data: OccurrenceData) -> dict[str, str]:
@@ -88,7 +67,7 @@ def _estimates(
     parameters = sum(p.numel() for p in network.parameters())
     # Weights, gradients, two moments; logits with their gradient; the labels.
     batch = 3 * 4 * experiment.optimiser.batch_size * len(data.vocabulary)
-    memory = 16 * parameters + batch + 8 * data.table.labels.positives
+    memory = 16 * parameters + batch + 8 * (data.table.labels.positives + data.training.positives)
     return {
         "parameters": f"{parameters:,}",
         "training": f"{steps:,} steps, about {_duration(steps * seconds)} on "
@@ -117,61 +96,6 @@ def _seconds_per_step(
         total.item()  # waits for the device
         taken += 1
     return (time.perf_counter() - began) / max(1, taken)
-
-
-def _warnings(
-    experiment: OccurrenceExperiment, data: OccurrenceData, objective: SpeciesObjective
-) -> list[str]:
-    found = []
-    if data.unnamed:
-        found.append(
-            f"{len(data.unnamed)} species are not in the taxonomy and bear their codes as names: "
-            f"{_some(data.unnamed)}"
-        )
-    watched = read_watchlist(experiment.data.watchlist)
-    missing = [code for code in watched if code not in objective.watchlist]
-    if missing and watched != WATCHLIST:
-        found.append(f"{len(missing)} watch-list species are not learnt: {_some(missing)}")
-    if experiment.split.kind == "cell":
-        found.append(
-            "split.kind = 'cell' leaves neighbours of the judged cells in training, which "
-            "flatters; split.kind = 'spatial-block' does not"
-        )
-    blocks = data.partition.protocol(experiment.split)["groups"]
-    if blocks < _FEW_BLOCKS:
-        found.append(f"intervals rest on {blocks} spatial blocks only: they are rough")
-    lost = len(data.table.codes) - len(data.vocabulary)
-    if lost > len(data.vocabulary):
-        found.append(
-            f"{lost} of {len(data.table.codes)} species are left out by labels.min_observations = "
-            f"{experiment.labels.min_observations}"
-        )
-    return found
-
-
-def _tables(data: OccurrenceData) -> dict[str, list[dict[str, Any]]]:
-    lengths = data.table.labels.lengths().reshape(len(data.table), -1)
-    parts = data.partition
-    rows = [
-        {
-            "part": name,
-            "cells": len(cells),
-            "cells with species": int((lengths[cells].sum(axis=1) > 0).sum()),
-            "species a sample": round(float(lengths[cells].mean()), 2),
-        }
-        for name, cells in (
-            ("train", parts.train),
-            ("validation", parts.validation),
-            ("test", parts.test),
-        )
-        if len(cells)
-    ]
-    return {"parts": rows}
-
-
-def _some(codes: Sequence[str]) -> str:
-    more = f" and {len(codes) - _SHOWN_CODES} more" if len(codes) > _SHOWN_CODES else ""
-    return ", ".join(codes[:_SHOWN_CODES]) + more
 
 
 def _duration(seconds: float) -> str:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from quadrat.engine import Backend
 from quadrat.errors import DataError, RunError
 from quadrat.occurrence.checking import check
+from quadrat.occurrence.findings import missing_watched
 from quadrat.occurrence.judging.adjustment import Adjustment, adjust
 from quadrat.occurrence.judging.baselines import TrainingCounts
-from quadrat.occurrence.judging.final_scores import judge
+from quadrat.occurrence.judging.final_scores import Holdout, judge
 from quadrat.occurrence.predictor import OccurrencePredictor
 from quadrat.occurrence.records.cells import CellTable
 from quadrat.occurrence.records.reading import read_records
@@ -67,11 +68,17 @@ def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
     known = predictor.environment
     cells = read_records(experiment.data, table, environment=None if known else [])
     _refuse_strangers(cells, vocabulary)
+    holdout = None
     if table is None:
         parts = make_partition(cells, experiment.split, experiment.data)
         judged, blocks = parts.judged, parts.blocks
         protocol = parts.protocol(experiment.split)
+        if missing := missing_watched(cells, parts, experiment.data.watchlist):
+            protocol["watchlist_missing"] = missing
         adjustment = _adjustment(experiment, predictor, cells, parts, backend)
+        if len(parts.holdout):
+            there = _samples(cells, parts.holdout, vocabulary, known)
+            holdout = Holdout(there, parts.blocks[parts.holdout])
     else:
         judged = np.arange(len(cells))
         blocks = spatial_blocks(cells.lat, cells.lon, experiment.split.block_km)
@@ -89,6 +96,7 @@ def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
         protocol=protocol | left_out(cells, judged, vocabulary),
         backend=backend,
         seed=experiment.seed,
+        holdout=holdout,
     )
     return found.metrics.to_dict()
 

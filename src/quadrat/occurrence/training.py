@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,13 +15,15 @@ from quadrat.engine import (
     FitSettings,
     HistoryLog,
     OnEpoch,
+    current_progress,
     fit,
     seed_everything,
 )
 from quadrat.errors import RunError, UsageError
+from quadrat.occurrence.findings import findings, missing_watched
 from quadrat.occurrence.judging.adjustment import Adjustment, adjust
 from quadrat.occurrence.judging.baselines import TrainingCounts
-from quadrat.occurrence.judging.final_scores import Judged, judge
+from quadrat.occurrence.judging.final_scores import Holdout, Judged, judge
 from quadrat.occurrence.network.calibration import save_calibration
 from quadrat.occurrence.network.model import NetworkSpec, save_model
 from quadrat.occurrence.network.species_network import OccurrenceNetwork
@@ -69,6 +71,11 @@ def train(
     data = prepare(experiment)
     _record_start(run, experiment, data)
     backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
+    report = findings(experiment, data)
+    if backend.is_main:
+        write_json(run.path("check.json"), asdict(report))
+    for warning in report.warnings:
+        current_progress().warn(warning)
     fitted = fit_network(
         experiment,
         data,
@@ -79,6 +86,7 @@ def train(
     )
     fitted, data = _with_kept_species(experiment, fitted, data)
     cells = data.partition.judged
+    missing = missing_watched(data.table, data.partition, experiment.data.watchlist)
     adjustment = adjusted(experiment, data, fitted.network, backend)
     judged = judge(
         fitted.network,
@@ -90,13 +98,22 @@ def train(
         watchlist=fitted.objective.watchlist,
         score=experiment.score,
         protocol=data.partition.protocol(experiment.split)
-        | left_out(data.table, cells, data.vocabulary),
+        | left_out(data.table, cells, data.vocabulary)
+        | ({"watchlist_missing": missing} if missing else {}),
         backend=backend,
         seed=experiment.seed,
+        holdout=_holdout(data),
     )
     if backend.is_main:
         _write(run, data, judged, fitted, adjustment.stored)
     return judged.metrics.to_dict()
+
+
+def _holdout(data: OccurrenceData) -> Holdout | None:
+    parts = data.partition
+    if not len(parts.holdout):
+        return None
+    return Holdout(data.samples(parts.holdout), parts.blocks[parts.holdout])
 
 
 def adjusted(

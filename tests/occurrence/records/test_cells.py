@@ -210,3 +210,29 @@ def test_codes_that_cannot_stand_in_a_list_of_labels(tmp_path):
 def test_unknown_environment_column(tmp_path):
     with pytest.raises(DataError, match="Did you mean 'elevation_m'"):
         read_cells(broken(tmp_path), environment=["elevation"])
+
+
+def test_a_cell_may_have_a_row_for_each_year(tmp_path):
+    lists = random_lists(6, ["a", "b"])
+    content = columns(lists, year=[2020, 2020, 2020, 2021, 2021, 2021])
+    content["h3_index"] = content["h3_index"][:3] * 2
+    table = read_cells(write(tmp_path / "cells.parquet", content))
+    assert table.years.tolist() == content["year"]
+    assert table.places()[:3].tolist() == table.places()[3:].tolist()
+    assert "year" not in table.environment_names
+    content["year"] = [2020] * 6
+    with pytest.raises(DataError, match=r"one row a year|a year\."):
+        read_cells(write(tmp_path / "cells.parquet", content))
+
+
+def test_years_are_whole_numbers(tmp_path):
+    content = columns(random_lists(3, ["a"]), year=[2020, 2021.5, None])
+    with pytest.raises(DataError, match="year"):
+        read_cells(write(tmp_path / "cells.parquet", content))
+
+
+def test_water_is_read_even_where_the_environment_is_not(tmp_path):
+    content = columns(random_lists(3, ["a"]), water_fraction=[0.5, None, 1.0])
+    table = read_cells(write(tmp_path / "cells.parquet", content), environment=[])
+    np.testing.assert_array_equal(table.water, [0.5, np.nan, 1.0])
+    assert table.environment_names == ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -31,9 +31,24 @@ from quadrat.occurrence.network.species_network import OccurrenceNetwork
 from quadrat.occurrence.objective import SpeciesEvaluator
 from quadrat.occurrence.records.taxonomy import Vocabulary
 from quadrat.occurrence.samples.dataset import SampleSet
+from quadrat.runtime.calibration import Calibration
 from quadrat.runtime.weeks import WEEKS
-from quadrat.scoring import Metrics, Reliability
+from quadrat.scoring import Metrics, Reliability, geoscores
 from quadrat.scoring.bootstrap import Interval, bootstrap_ratios
+
+_HOLDOUT_SCORES = ("map", "f1_10")
+
+
+class Holdout(NamedTuple):
+    """Cells of regions that were held out.
+
+    Attributes:
+        samples: All their weeks.
+        blocks: The spatial block of every cell ``(C,)``.
+    """
+
+    samples: SampleSet
+    blocks: NDArray[np.str_]
 
 
 @dataclass(frozen=True)
@@ -73,6 +88,7 @@ def judge(
     protocol: Mapping[str, Any],
     backend: Backend,
     seed: int,
+    holdout: Holdout | None = None,
 ) -> Judged:
     """Scores a network on samples it has not learnt.
 
@@ -90,9 +106,10 @@ def judge(
         protocol: How the cells were divided.
         backend: Where to compute.
         seed: Of the resampling.
+        holdout: The regions that were held out, judged besides (``holdout_…``).
     """
-    judging = _Judging(samples, np.repeat(blocks, WEEKS), watchlist, score, backend, seed)
-    found = judging.of(Calibrated(network, adjustment))
+    judging = _Judging(samples, np.repeat(blocks, WEEKS), watchlist, score, backend, seed, holdout)
+    found = judging.of(Calibrated(network, adjustment), adjustment.stored)
     raw = judging.of(network) if adjustment.changes_probabilities else None
     features = all_features(network, judged_batches(samples, backend.device))
     logits = torch.inference_mode()(partial(network.logits, features))
@@ -130,6 +147,17 @@ class _Found:
     scores: dict[str, float]
     intervals: dict[str, Interval]
 
+    def with_holdout(self, there: _Found) -> _Found:
+        """The same with the scores in the held-out regions, which the composites take in.
+
+        Cells and regions are resampled apart, so the composites have no interval.
+        """
+        scores = self.scores | {f"holdout_{name}": there.scores[name] for name in _HOLDOUT_SCORES}
+        composites = geoscores(scores)
+        intervals = {n: pair for n, pair in self.intervals.items() if n not in composites}
+        held_out = {f"holdout_{n}": there.intervals[n] for n in _HOLDOUT_SCORES if intervals}
+        return _Found(self.evaluator, scores | composites, intervals | held_out)
+
 
 @dataclass(frozen=True)
 class _Judging:
@@ -141,9 +169,28 @@ class _Judging:
     score: ScoreSection
     backend: Backend
     seed: int
+    holdout: Holdout | None = None
 
-    def of(self, module: nn.Module) -> _Found:
-        """Scores and intervals of a module."""
+    def of(self, module: nn.Module, calibration: Calibration | None = None) -> _Found:
+        """Scores and intervals of a module.
+
+        Args:
+            module: What is judged; it may be calibrated for the judged cells.
+            calibration: What it is calibrated with everywhere else.
+        """
+        found = self._of(module)
+        if self.holdout is None:
+            return found
+        samples, blocks = self.holdout
+        if isinstance(module, Calibrated):
+            species, cells = samples.labels.columns, len(blocks)
+            adjustment = Adjustment.stored_only(calibration, species, cells)
+            module = Calibrated(module.network, adjustment)
+        groups = np.repeat(blocks, WEEKS)
+        there = replace(self, samples=samples, groups=groups, holdout=None)
+        return found.with_holdout(there.of(module))
+
+    def _of(self, module: nn.Module) -> _Found:
         device = self.backend.device
         evaluator = SpeciesEvaluator(self.samples.labels.columns, self.watchlist)
         batches = judged_batches(self.samples, device)

@@ -1,0 +1,206 @@
+"""What the records of an experiment are like: facts, cautions, and how far apart its parts lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from quadrat.experiment import CheckReport
+from quadrat.geo import EARTH_RADIUS_KM, unit_vectors
+from quadrat.occurrence.records.cells import CellTable
+from quadrat.occurrence.records.taxonomy import read_watchlist
+from quadrat.occurrence.samples.dataset import OccurrenceData, sample_rows
+from quadrat.occurrence.samples.partition import Partition
+from quadrat.occurrence.schema import WATCHLIST, OccurrenceExperiment
+
+_SHOWN_CODES = 10
+_FEW_BLOCKS = 20
+_NEIGHBOUR = 1.5
+"""Cells are neighbours within so many times the usual distance to the nearest cell."""
+
+
+def findings(experiment: OccurrenceExperiment, data: OccurrenceData) -> CheckReport:
+    """What a user should know of the records, before or after training."""
+    leaks = _leakage(data)
+    return CheckReport(
+        warnings=_warnings(experiment, data, leaks),
+        facts=_facts(experiment, data),
+        tables={
+            "parts": _parts(data),
+            "distance to training cells": leaks,
+            "left out and added": _changes(experiment, data),
+        },
+    )
+
+
+def missing_watched(
+    table: CellTable, partition: Partition, watchlist: Sequence[str] | Path
+) -> dict[str, list[str]]:
+    """Watch-list species without a single record in a part, by part; regions held out may lack any.
+
+    Of the default watch list, only species that the table has at all are looked at.
+    """
+    watched = read_watchlist(watchlist)
+    column = {code: place for place, code in enumerate(table.codes)}
+    if watched == WATCHLIST:
+        watched = tuple(code for code in watched if code in column)
+    labels = table.labels.restricted([column.get(code, -1) for code in watched])
+    found = {}
+    for part, cells in partition.parts().items():
+        counts = labels.rows(sample_rows(cells)).counts()
+        found[part] = [code for code, count in zip(watched, counts, strict=True) if not count]
+    return {part: codes for part, codes in found.items() if codes and part != "holdout"}
+
+
+def _facts(experiment: OccurrenceExperiment, data: OccurrenceData) -> dict[str, str]:
+    table, parts = data.table, data.partition
+    lengths = table.labels.lengths()
+    some = lengths[lengths > 0]
+    resolution = table.resolution()
+    years = "" if table.years is None else f" and years ({len(np.unique(table.years))})"
+    return {
+        "cells": f"{len(table):,}" + (f" of H3 resolution {resolution}" if resolution else ""),
+        "samples": f"{len(lengths):,} (cell and week{years}), "
+        f"{len(some) / len(lengths):.0%} with species",
+        "records": f"{table.labels.positives:,}, {some.mean():.1f} in a sample with species",
+        "species": f"{len(data.vocabulary):,} are learnt; {data.tally.rare:,} have fewer than "
+        f"{experiment.labels.min_observations} training samples",
+        "environment": ", ".join(table.environment_names) or "none",
+        "split": parts.protocol(experiment.split)["words"],
+    }
+
+
+def _parts(data: OccurrenceData) -> list[dict[str, Any]]:
+    lengths = data.table.labels.lengths().reshape(len(data.table), -1)
+    return [
+        {
+            "part": name,
+            "cells": len(cells),
+            "cells with species": int((lengths[cells].sum(axis=1) > 0).sum()),
+            "species a sample": round(float(lengths[cells].mean()), 2),
+        }
+        for name, cells in data.partition.parts().items()
+    ]
+
+
+def _leakage(data: OccurrenceData) -> list[dict[str, Any]]:
+    """How near the other parts lie to training cells."""
+    table, train = data.table, data.partition.train
+    places = unit_vectors(table.lat, table.lon)
+    limit = _NEIGHBOUR * _spacing_km(places[np.unique(table.places(), return_index=True)[1]])
+    tree = cKDTree(places[train])
+    rows = []
+    for name, cells in data.partition.parts().items():
+        if name == "train":
+            continue
+        km = _km(tree.query(places[cells])[0])
+        rows.append(
+            {
+                "part": name,
+                "cells": len(cells),
+                "beside a training cell": f"{(km <= limit).mean():.0%}",
+                "median km to the nearest": round(float(np.median(km))),
+            }
+        )
+    return rows
+
+
+def _spacing_km(places: NDArray[np.float64]) -> float:
+    """The usual distance of a cell to the nearest other one."""
+    if len(places) < 2:
+        return 0.0
+    return float(np.median(_km(cKDTree(places).query(places, k=2)[0][:, 1])))
+
+
+def _km(chords: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.clip(chords / 2, 0, 1)))
+
+
+def _changes(experiment: OccurrenceExperiment, data: OccurrenceData) -> list[dict[str, Any]]:
+    """What each key left out or added."""
+    tally, section = data.tally, experiment.labels
+    used = sum(len(cells) for cells in data.partition.parts().values())
+    absent = len(data.table.codes) - len(data.vocabulary) - tally.rare - tally.surplus
+    weights = data.label_weights
+    lines = [
+        ("data.sample_fraction, data.ocean_rate", len(data.table) - used, "cells left out"),
+        ("split", absent, "species without a training sample"),
+        (
+            f"labels.min_observations = {section.min_observations}",
+            tally.rare,
+            "species left out",
+        ),
+        (f"labels.max_species = {section.max_species}", tally.surplus, "species left out"),
+        (
+            "labels.propagate",
+            tally.propagated,
+            f"labels added to {tally.enriched:,} training samples",
+        ),
+        (
+            f"labels.max_observations = {section.max_observations}",
+            tally.dropped,
+            f"training labels of {tally.capped:,} species dropped",
+        ),
+        (
+            "labels.frequency_weight",
+            0 if weights is None else int((weights < 1).sum()),
+            "species whose positives weigh less than 1",
+        ),
+    ]
+    return [{"key": key, "number": number, "what": what} for key, number, what in lines if number]
+
+
+def _warnings(
+    experiment: OccurrenceExperiment, data: OccurrenceData, leaks: list[dict[str, Any]]
+) -> list[str]:
+    found = []
+    if data.unnamed:
+        found.append(
+            f"{len(data.unnamed)} species are not in the taxonomy and bear their codes as names: "
+            f"{_some(data.unnamed)}"
+        )
+    found += _watch_list_warnings(experiment, data)
+    beside = ", ".join(f"{row['beside a training cell']} of {row['part']}" for row in leaks)
+    if experiment.split.kind in ("cell", "region"):
+        found.append(
+            f"split.kind = '{experiment.split.kind}' leaves neighbours of the judged cells in "
+            f"training ({beside} cells lie beside a training cell), which flatters; split.kind = "
+            "'spatial-block' does not"
+        )
+    blocks = data.partition.protocol(experiment.split)["groups"]
+    if blocks < _FEW_BLOCKS:
+        found.append(f"intervals rest on {blocks} spatial blocks only: they are rough")
+    lost = len(data.table.codes) - len(data.vocabulary) - data.tally.surplus
+    if lost > len(data.vocabulary):
+        found.append(
+            f"{lost} of {len(data.table.codes)} species are left out by labels.min_observations = "
+            f"{experiment.labels.min_observations}"
+        )
+    return found
+
+
+def _watch_list_warnings(experiment: OccurrenceExperiment, data: OccurrenceData) -> list[str]:
+    missing = missing_watched(data.table, data.partition, experiment.data.watchlist)
+    found = [
+        f"{len(codes)} watch-list species have no record in {part}: {_some(codes)}"
+        for part, codes in missing.items()
+    ]
+    watched = read_watchlist(experiment.data.watchlist)
+    known = data.vocabulary.columns(watched)
+    there = set(data.table.codes)
+    unlearnt = [
+        code for code in watched if code not in known and (watched != WATCHLIST or code in there)
+    ]
+    if unlearnt:
+        found.append(f"{len(unlearnt)} watch-list species are not learnt: {_some(unlearnt)}")
+    return found
+
+
+def _some(codes: Sequence[str]) -> str:
+    more = f" and {len(codes) - _SHOWN_CODES} more" if len(codes) > _SHOWN_CODES else ""
+    return ", ".join(codes[:_SHOWN_CODES]) + more
