@@ -26,6 +26,15 @@ def test_warm_up_by_epochs_replaces_the_default():
     assert (made.optimiser.warmup_steps, made.optimiser.warmup_epochs) == (None, 0.5)
 
 
+def test_assumed_absences_are_looked_for_elsewhere_by_default():
+    def where(**keys):
+        return parse({**BASE, "loss": keys}).loss.spatial_negatives
+
+    assert where() == where(kind="asl") == "none"
+    assert where(kind="assume-negative") == "sphere"
+    assert where(kind="assume-negative", spatial_negatives="none") == "none"
+
+
 def test_a_watch_list_is_codes_or_a_file(tmp_path):
     codes = parse({**BASE, "data": {"table": "t.parquet", "watchlist": ["iiwi"]}})
     assert codes.data.watchlist == ("iiwi",)
@@ -45,6 +54,8 @@ def test_a_resolved_experiment_reads_back(tmp_path):
     [
         ("loss", {"kind": "mse"}, "loss.kind"),
         ("loss", {"kind": "focal", "asl_clip": 0.1}, "asl_clip belongs to kind = 'asl'"),
+        ("loss", {"neg_samples": 64}, "neg_samples belongs to kind = 'assume-negative'"),
+        ("loss", {"kind": "assume-negative", "spatial_negatives": "land"}, "spatial_negatives"),
         ("network", {"scal": 1}, "Did you mean 'scale'"),
         ("split", {"validation": 0.6, "test": 0.5}, "must leave cells for training"),
         ("split", {"validation": 0.0}, "split.validation"),

@@ -20,6 +20,7 @@ from quadrat.occurrence.training import (
     build_network,
     make_objective,
     read_start,
+    training_batches,
     training_samples,
 )
 
@@ -59,9 +60,7 @@ def _estimates(
     backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
     network, _ = build_network(experiment, data, read_start(experiment, data))
     samples = training_samples(experiment, data)
-    batches = SampleBatches(
-        samples, experiment.optimiser.batch_size, device=backend.device, seed=experiment.seed
-    )
+    batches = training_batches(experiment, data, samples, backend)
     seconds = _seconds_per_step(network, objective, batches, backend)
     steps = len(batches) * experiment.optimiser.epochs
     parameters = sum(p.numel() for p in network.parameters())

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from quadrat.engine import Losses
 from quadrat.occurrence.losses.environment import environment_loss
 from quadrat.occurrence.losses.species import BatchLoss, SpeciesLoss
-from quadrat.occurrence.network.species_network import Prediction
+from quadrat.occurrence.network.species_network import Prediction, Wanted
 from quadrat.occurrence.samples.batches import CellBatch
 from quadrat.occurrence.schema import OccurrenceExperiment
 from quadrat.scoring import OccurrenceEvaluator, primary_direction
@@ -63,9 +63,10 @@ class SpeciesObjective:
     def loss(self, module: nn.Module, batch: CellBatch) -> Losses:
         """Means over the batch of the weighted losses.
 
-        ``species_weight · L + environment_weight · MSE + habitat_weight · L(habitat)``
+        ``species_weight · (L + L(random places)) + environment_weight · MSE
+        + habitat_weight · L(habitat)``
         """
-        terms = self._terms(module(batch), batch)
+        terms = self._terms(module(batch, _wanted(batch)), batch)
         parts = {name: loss.total.detach() for name, _, loss in terms}
         total = torch.stack([weight * loss.total for _, weight, loss in terms]).sum()
         each = torch.stack([weight * loss.each for _, weight, loss in terms]).sum(dim=0)
@@ -75,8 +76,12 @@ class SpeciesObjective:
         self, prediction: Prediction, batch: CellBatch
     ) -> list[tuple[str, float, BatchLoss]]:
         """Name, weight and value of every loss."""
-        species = self._species_loss.full(prediction.logits, batch.positives)
-        terms = [("species_loss", self.section.species_weight, species)]
+        weight = self.section.species_weight
+        species = self._at_samples(prediction.logits, prediction.pairs, batch)
+        terms = [("species_loss", weight, species)]
+        if prediction.elsewhere is not None:
+            absent = self._species_loss.absent(prediction.elsewhere, batch.species)
+            terms.append(("spatial_loss", weight, absent))
         if prediction.environment is not None:
             target = batch.environment
             if prediction.shown is not None:
@@ -85,10 +90,22 @@ class SpeciesObjective:
             loss = BatchLoss(error.mean(), error.detach())
             terms.append(("environment_loss", self.network.environment_weight, loss))
         if prediction.habitat is not None:
-            loss = self._species_loss.full(prediction.habitat, batch.positives)
+            loss = self._at_samples(prediction.habitat, prediction.habitat_pairs, batch)
             terms.append(("habitat_loss", self.network.habitat_weight, loss))
         return terms
+
+    def _at_samples(self, logits: Tensor, pairs: Tensor | None, batch: CellBatch) -> BatchLoss:
+        if batch.species is None or pairs is None:
+            return self._species_loss.full(logits, batch.positives)
+        return self._species_loss.sampled(logits, pairs, batch.positives, batch.species)
 
     def evaluator(self) -> SpeciesEvaluator:
         """A fresh evaluator."""
         return SpeciesEvaluator(self.species, self.watchlist)
+
+
+def _wanted(batch: CellBatch) -> Wanted:
+    """What the loss asks the network for."""
+    seen = batch.positives
+    pairs = None if batch.species is None else (seen.rows, seen.columns)
+    return Wanted(batch.species, pairs, batch.elsewhere)

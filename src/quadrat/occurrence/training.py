@@ -32,6 +32,7 @@ from quadrat.occurrence.records.reading import known_species
 from quadrat.occurrence.records.taxonomy import make_vocabulary, read_watchlist
 from quadrat.occurrence.samples.batches import SampleBatches
 from quadrat.occurrence.samples.dataset import OccurrenceData, SampleSet, left_out, prepare
+from quadrat.occurrence.samples.draws import Draws
 from quadrat.occurrence.samples.known_environment import KnownEnvironment
 from quadrat.occurrence.samples.observed import ObservedCells
 from quadrat.occurrence.schema import OccurrenceExperiment
@@ -186,7 +187,7 @@ def fit_network(
         groups = slower_before_species(network, experiment.optimiser, factor)
     result = fit(
         network,
-        _batches(experiment, samples, backend, shuffle=True),
+        training_batches(experiment, data, samples, backend),
         objective,
         FitSettings(
             experiment.optimiser,
@@ -196,8 +197,12 @@ def fit_network(
             score_initial=start is not None,
         ),
         backend=backend,
-        validation=_batches(
-            experiment, data.samples(data.partition.validation), backend, shuffle=False
+        validation=SampleBatches(
+            data.samples(data.partition.validation),
+            experiment.optimiser.batch_size,
+            device=backend.device,
+            seed=experiment.seed,
+            shuffle=False,
         ),
         state=state,
         history=history,
@@ -271,6 +276,25 @@ def training_samples(experiment: OccurrenceExperiment, data: OccurrenceData) -> 
     return samples.with_years() if experiment.data.yearly else samples
 
 
+def training_batches(
+    experiment: OccurrenceExperiment, data: OccurrenceData, samples: SampleSet, backend: Backend
+) -> SampleBatches:
+    """The batches of the samples that are learnt, with all that is drawn for them.
+
+    Raises:
+        DataError: The samples shall be moved, but the table has no H3 cells.
+    """
+    return SampleBatches(
+        samples,
+        experiment.optimiser.batch_size,
+        device=backend.device,
+        seed=experiment.seed,
+        rank=backend.rank,
+        world=backend.world,
+        draws=Draws.of(experiment, data.table, data.partition.train, len(data.vocabulary)),
+    )
+
+
 def make_objective(experiment: OccurrenceExperiment, data: OccurrenceData) -> SpeciesObjective:
     """Loss and scores of an experiment.
 
@@ -293,20 +317,6 @@ def make_objective(experiment: OccurrenceExperiment, data: OccurrenceData) -> Sp
             f"{', '.join(sorted(known))}."
         )
     return objective
-
-
-def _batches(
-    experiment: OccurrenceExperiment, samples: SampleSet, backend: Backend, *, shuffle: bool
-) -> SampleBatches:
-    return SampleBatches(
-        samples,
-        experiment.optimiser.batch_size,
-        device=backend.device,
-        seed=experiment.seed,
-        shuffle=shuffle,
-        rank=backend.rank if shuffle else 0,
-        world=backend.world if shuffle else 1,
-    )
 
 
 def _write(

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import torch
 
+from quadrat.geo import great_circle_km
 from quadrat.occurrence.samples.batches import SampleBatches
 from quadrat.occurrence.samples.dataset import prepare, sample_rows
+from quadrat.occurrence.samples.draws import Draws
 
 CPU = torch.device("cpu")
 
@@ -83,3 +85,51 @@ def test_vocabulary_and_scaling_come_from_training_cells(experiment):
     assert data.counts.tolist() == [counts[code] for code in data.vocabulary.codes]
     elevation = data.table.environment[data.partition.train, 1]
     assert data.encoder.columns[1].mean == pytest.approx(np.nanmean(elevation))
+
+
+def drawing(data, samples, experiment, **loss):
+    made = experiment(
+        augment={"jitter": True}, loss={"kind": "assume-negative", "neg_samples": 4, **loss}
+    )
+    draws = Draws.of(made, data.table, data.partition.train, len(data.vocabulary))
+    return SampleBatches(samples, 300, device=CPU, seed=1, draws=draws)
+
+
+def test_what_is_drawn_depends_on_the_position_alone(data, samples, experiment):
+    batches = drawing(data, samples, experiment)
+    through = list(batches.epoch(2))
+    resumed = next(batches.epoch(2, start=3))
+    assert torch.equal(through[3].index, resumed.index)
+    for name in ("position", "species"):
+        assert torch.equal(getattr(through[3], name), getattr(resumed, name))
+        assert not torch.equal(getattr(through[4], name), getattr(resumed, name))
+    assert torch.equal(through[3].elsewhere.position, resumed.elsewhere.position)
+
+
+def test_jitter_moves_places_and_nothing_else(data, samples, experiment):
+    moved = next(drawing(data, samples, experiment).epoch(0))
+    still = next(SampleBatches(samples, 300, device=CPU, seed=1).epoch(0))
+    distance = great_circle_km(*still.position.T, *moved.position.T)
+    assert distance.min() > 0 and np.median(distance) == pytest.approx(228, rel=0.15)
+    assert torch.equal(moved.week, still.week)
+    assert torch.equal(moved.positives.columns, still.positives.columns)
+    assert torch.equal(moved.environment.nan_to_num(), still.environment.nan_to_num())
+
+
+def test_random_places_have_the_weeks_of_the_samples(data, samples, experiment):
+    batch = next(drawing(data, samples, experiment).epoch(0))
+    assert torch.equal(batch.elsewhere.week, batch.week)
+    assert batch.elsewhere.environment is None
+    assert len(batch.species) == 4
+
+
+def test_random_cells_are_training_cells_with_their_environment(data, samples, experiment):
+    batches = drawing(data, samples, experiment, spatial_negatives="cells")
+    batches._jitter = None
+    found = next(batches.epoch(0)).elsewhere
+    places = np.c_[samples.lat, samples.lon].astype(np.float32)
+    distance = np.abs(found.position.numpy()[:, None] - places[None]).sum(axis=2)
+    cells = distance.argmin(axis=1)
+    assert distance.min(axis=1).max() == 0
+    assert len(np.unique(cells)) > 100
+    np.testing.assert_array_equal(found.environment, samples.environment[cells])

@@ -25,6 +25,9 @@ from quadrat.occurrence.network.blocks import (
 )
 from quadrat.occurrence.network.encodings import Encoding, week_table
 from quadrat.occurrence.network.environment_input import EnvironmentInput
+from quadrat.occurrence.network.pairs import pair_products
+
+_Linear = Callable[[nn.Linear, Tensor], Tensor]
 
 _OPEN_GATE = 3.0
 """The gates start at σ(3) = 0.95: the habitat must earn its say."""
@@ -50,21 +53,42 @@ class Places(Protocol):
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What a loss asks for when it does not want just the logits of all species.
+
+    Args:
+        species: The species of the logits ``(M,)``; None: all.
+        pairs: Samples and species ``(P,)`` of which single logits are wanted besides.
+        elsewhere: Other places of which logits are wanted besides.
+    """
+
+    species: Tensor | None = None
+    pairs: tuple[Tensor, Tensor] | None = None
+    elsewhere: Places | None = None
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What the network says about a batch.
 
     Args:
-        logits: Log odds of the species ``(B, S)``.
+        logits: Log odds of the species ``(B, S)``, or of the wanted ones.
         environment: The encoded environment ``(B, E)``; None where it was not asked for.
         habitat: Log odds by the habitat head alone ``(B, S)``; None where it was not asked for.
         shown: Which values of the environment the network was shown, bool ``(B, E)``; to predict
             them is no achievement. None: none of them.
+        pairs: Log odds of the wanted pairs ``(P,)``.
+        habitat_pairs: The same by the habitat head alone.
+        elsewhere: Log odds at the other places, of the species of ``logits``.
     """
 
     logits: Tensor
     environment: Tensor | None = None
     habitat: Tensor | None = None
     shown: Tensor | None = None
+    pairs: Tensor | None = None
+    habitat_pairs: Tensor | None = None
+    elsewhere: Tensor | None = None
 
 
 class OccurrenceNetwork(nn.Module):
@@ -118,19 +142,32 @@ class OccurrenceNetwork(nn.Module):
         self.gate = _gate(width, species) if habitat else None
         self.bottleneck = shape.bottleneck
 
-    def forward(self, places: Places) -> Prediction:
-        """Species logits, and in training mode what the other heads say too."""
+    def forward(self, places: Places, wanted: Wanted | None = None) -> Prediction:
+        """Species logits, and in training mode what the other heads say too.
+
+        Args:
+            places: The samples.
+            wanted: What is asked for; the logits of all species where it is None.
+        """
+        wanted = wanted or Wanted()
         shown = self._shown(places.environment, len(places.week))
         trunk = self._trunk(places.position, places.week, shown)
         environment = self._environment(trunk)
         features = self._features(trunk, environment, shown)
-        logits, habitat = self._mixed(features, _all)
+        logits, habitat = self._mixed(features, _of(wanted.species))
+        pairs, habitat_pairs, elsewhere = None, None, None
+        if wanted.pairs is not None:
+            pairs, habitat_pairs = self._mixed(features, _of_pairs(*wanted.pairs))
+        if wanted.elsewhere is not None:
+            other = wanted.elsewhere
+            features = self.features(other.position, other.week, other.environment)
+            elsewhere = self.logits(features, wanted.species)
         if environment is None or not self.training:
-            return Prediction(logits)
+            return Prediction(logits, pairs=pairs, elsewhere=elsewhere)
         seen = None
         if self.environment_input is not None and shown is not None:
             seen = self.environment_input.mask(shown, environment.shape[1])
-        return Prediction(logits, environment, habitat, seen)
+        return Prediction(logits, environment, habitat, seen, pairs, habitat_pairs, elsewhere)
 
     def features(self, position: Tensor, week: Tensor, environment: Tensor | None = None) -> Tensor:
         """What `logits` needs of every sample, however many species there are.
@@ -159,13 +196,7 @@ class OccurrenceNetwork(nn.Module):
         Returns:
             ``(B, S)``, or a column for each of ``columns``.
         """
-        if columns is None:
-            return self._mixed(features, _all)[0]
-
-        def linear(head: nn.Linear, x: Tensor) -> Tensor:
-            return nn.functional.linear(x, head.weight[columns], head.bias[columns])
-
-        return self._mixed(features, linear)[0]
+        return self._mixed(features, _of(columns))[0]
 
     def pair_logits(self, features: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         """Log odds of pairs of sample and species, at the cost of the pairs alone.
@@ -178,11 +209,7 @@ class OccurrenceNetwork(nn.Module):
         Returns:
             ``(P,)``.
         """
-
-        def linear(head: nn.Linear, x: Tensor) -> Tensor:
-            return (x * head.weight[columns]).sum(dim=-1) + head.bias[columns]
-
-        return self._mixed(features[rows], linear)[0]
+        return self._mixed(features, _of_pairs(rows, columns))[0]
 
     @torch.no_grad()
     def start_from_prevalence(self, prevalence: Tensor) -> None:
@@ -223,9 +250,7 @@ class OccurrenceNetwork(nn.Module):
             believed = self.environment_input.filled(believed, shown)
         return torch.cat([own, self.habitat_trunk(believed), trunk.to(own.dtype)], dim=-1)
 
-    def _mixed(
-        self, features: Tensor, linear: Callable[[nn.Linear, Tensor], Tensor]
-    ) -> tuple[Tensor, Tensor | None]:
+    def _mixed(self, features: Tensor, linear: _Linear) -> tuple[Tensor, Tensor | None]:
         """Logits, and those of the habitat head alone."""
         if self.habitat is None or self.gate is None:
             return linear(self.species, features), None
@@ -236,9 +261,25 @@ class OccurrenceNetwork(nn.Module):
         return torch.lerp(habitat, direct, gate), habitat
 
 
-def _all(head: nn.Linear, x: Tensor) -> Tensor:
-    every: Tensor = head(x)
-    return every
+def _of(columns: slice | Tensor | None) -> _Linear:
+    """Applies a layer, or some of its outputs."""
+
+    def linear(head: nn.Linear, x: Tensor) -> Tensor:
+        if columns is None:
+            every: Tensor = head(x)
+            return every
+        return nn.functional.linear(x, head.weight[columns], head.bias[columns])
+
+    return linear
+
+
+def _of_pairs(rows: Tensor, columns: Tensor) -> _Linear:
+    """Applies a layer to samples, each with outputs of its own."""
+
+    def linear(head: nn.Linear, x: Tensor) -> Tensor:
+        return pair_products(x, head.weight, head.bias, rows, columns)
+
+    return linear
 
 
 def _gate(width: int, species: int) -> nn.Linear:

@@ -7,13 +7,14 @@ worker processes and no loop over samples, and nothing is dense beyond the logit
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from quadrat.engine import IndexBatches
 from quadrat.occurrence.samples.dataset import SampleSet
+from quadrat.occurrence.samples.draws import Draws, batch_generator, moved, sphere_places
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,21 @@ class Positives:
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """Random places at which every species counts as absent, one for each sample.
+
+    Args:
+        position: Latitudes and longitudes in degrees ``(B, 2)``.
+        week: The samples' weeks ``(B,)``.
+        environment: Encoded environment ``(B, E)``; None where nothing is known.
+    """
+
+    position: Tensor
+    week: Tensor
+    environment: Tensor | None
+
+
+@dataclass(frozen=True)
 class CellBatch:
     """Samples of one step.
 
@@ -43,6 +59,8 @@ class CellBatch:
         density: How many species were seen in the cell, summed over its weeks ``(B,)``.
         index: Rows of the sample set, int64 ``(B,)`` on the CPU.
         names: Gives the samples' names for an index.
+        species: The species that were drawn to stand for all ``(M,)``; None: all are looked at.
+        elsewhere: Random places, where the loss wants them.
     """
 
     position: Tensor
@@ -52,6 +70,8 @@ class CellBatch:
     density: Tensor
     index: Tensor
     names: Callable[[Tensor], Sequence[str]]
+    species: Tensor | None = None
+    elsewhere: Elsewhere | None = None
 
     def sample_ids(self) -> Sequence[str]:
         """The samples' names, such as ``82754ffffffffff week 17``."""
@@ -69,6 +89,7 @@ class SampleBatches(IndexBatches[CellBatch]):
         shuffle: False keeps the samples' order.
         rank: The number of this process.
         world: How many processes there are.
+        draws: What is drawn at random for every batch; None: nothing.
     """
 
     def __init__(
@@ -81,6 +102,7 @@ class SampleBatches(IndexBatches[CellBatch]):
         shuffle: bool = True,
         rank: int = 0,
         world: int = 1,
+        draws: Draws | None = None,
     ) -> None:
         super().__init__(
             len(samples), batch_size, self._make, seed=seed, shuffle=shuffle, rank=rank, world=world
@@ -96,11 +118,14 @@ class SampleBatches(IndexBatches[CellBatch]):
         self._environment = torch.from_numpy(samples.environment).to(device)
         self._density = torch.from_numpy(samples.density()).to(device)
         self._names = samples.names
+        self._draws, self._jitter = draws, None
+        if draws is not None and draws.jitter is not None:
+            self._jitter = torch.from_numpy(draws.jitter).to(device)
 
     def _make(self, index: Tensor, epoch: int, position: int) -> CellBatch:
         cell, week = self._samples.cell_and_week(index)
         cell = cell.to(self._device, non_blocking=True)
-        return CellBatch(
+        plain = CellBatch(
             position=self._position[cell],
             week=week.to(self._device, non_blocking=True),
             positives=self._gather(index),
@@ -109,6 +134,32 @@ class SampleBatches(IndexBatches[CellBatch]):
             index=index,
             names=self._names,
         )
+        if self._draws is None:
+            return plain
+        generator = batch_generator(self.seed, epoch, position, self.rank)
+        species = self._draws.species_of(generator)
+        return replace(
+            plain,
+            position=self._places(cell, generator),
+            species=None if species is None else species.to(self._device, non_blocking=True),
+            elsewhere=self._elsewhere(plain.week, generator),
+        )
+
+    def _places(self, cell: Tensor, generator: torch.Generator) -> Tensor:
+        centres = self._position[cell]
+        if self._jitter is None:
+            return centres
+        return moved(centres, self._jitter[cell], generator)
+
+    def _elsewhere(self, week: Tensor, generator: torch.Generator) -> Elsewhere | None:
+        where = self._draws.elsewhere if self._draws is not None else "none"
+        if where == "none":
+            return None
+        if where == "sphere":
+            return Elsewhere(sphere_places(len(week), generator).to(self._device), week, None)
+        cells = torch.randint(len(self._position), (len(week),), generator=generator)
+        cells = cells.to(self._device, non_blocking=True)
+        return Elsewhere(self._places(cells, generator), week, self._environment[cells])
 
     def _gather(self, index: Tensor) -> Positives:
         start = self._indptr[index]

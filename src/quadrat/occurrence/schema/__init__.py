@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from quadrat.experiment import Experiment
+from quadrat.occurrence.schema.augment import AugmentSection
 from quadrat.occurrence.schema.calibrate import CalibrateSection
 from quadrat.occurrence.schema.data import WATCHLIST, DataSection
 from quadrat.occurrence.schema.labels import LabelsSection
@@ -19,6 +20,7 @@ from quadrat.occurrence.transfer.flags import advice
 
 __all__ = [
     "WATCHLIST",
+    "AugmentSection",
     "CalibrateSection",
     "DataSection",
     "LabelsSection",
@@ -42,6 +44,7 @@ class OccurrenceExperiment(Experiment):
     start: StartSection = Field(default_factory=StartSection)
     network: NetworkSection = Field(default_factory=NetworkSection)
     loss: LossSection = Field(default_factory=LossSection)
+    augment: AugmentSection = Field(default_factory=AugmentSection)
     optimiser: OccurrenceOptimiser = Field(
         default_factory=lambda: OccurrenceOptimiser.model_validate({})
     )
