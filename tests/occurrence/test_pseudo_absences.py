@@ -75,7 +75,7 @@ def step(drawing):
     backend = Backend.create("cpu", "fp32")
     samples = training.training_samples(drawing, data)
     batch = next(training.training_batches(drawing, data, samples, backend).epoch(0))
-    return network.train(), training.make_objective(drawing, data.vocabulary), batch
+    return network.train(), training.make_objective(drawing, data), batch
 
 
 def gradients(network, module, objective, batch):

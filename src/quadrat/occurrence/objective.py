@@ -66,7 +66,7 @@ class SpeciesObjective:
         ``species_weight · (L + L(random places)) + environment_weight · MSE
         + habitat_weight · L(habitat)``
         """
-        terms = self._terms(module(batch, _wanted(batch)), batch)
+        terms = self._terms(module(batch, *_wanted(batch)), batch)
         parts = {name: loss.total.detach() for name, _, loss in terms}
         total = torch.stack([weight * loss.total for _, weight, loss in terms]).sum()
         each = torch.stack([weight * loss.each for _, weight, loss in terms]).sum(dim=0)
@@ -104,8 +104,10 @@ class SpeciesObjective:
         return SpeciesEvaluator(self.species, self.watchlist)
 
 
-def _wanted(batch: CellBatch) -> Wanted:
-    """What the loss asks the network for."""
+def _wanted(batch: CellBatch) -> tuple[Wanted, ...]:
+    """What the loss asks the network for besides the logits of all species, if anything."""
+    if batch.species is None and batch.elsewhere is None:
+        return ()
     seen = batch.positives
     pairs = None if batch.species is None else (seen.rows, seen.columns)
-    return Wanted(batch.species, pairs, batch.elsewhere)
+    return (Wanted(batch.species, pairs, batch.elsewhere),)

@@ -34,7 +34,9 @@ TRAIN: dict[str, Flag] = {
     "weight_decay": Flag("optimiser.weight_decay"),
     "species_weight": Flag("loss.species_weight"),
     "env_weight": Flag("network.environment_weight"),
-    "species_loss": Flag("loss.kind", "'an' is 'assume-negative'"),
+    "species_loss": Flag(
+        "loss.kind", "'an' is 'assume-negative' with loss.spatial_negatives = 'none'"
+    ),
     "label_smoothing": Flag("loss.label_smoothing", "it holds for every loss"),
     "min_obs_per_species": Flag("labels.min_observations", "counted on training cells"),
     "no_yearly": Flag("data.yearly", "the other way round: false instead of the flag"),
@@ -58,11 +60,13 @@ TRAIN: dict[str, Flag] = {
     "focal_alpha": Flag("loss.focal_alpha", "with loss.kind = 'focal'"),
     "focal_gamma": Flag("loss.focal_gamma", "with loss.kind = 'focal'"),
     "pos_lambda": Flag("loss.pos_lambda", "with loss.kind = 'assume-negative'"),
-    "neg_samples": Flag("", "every species counts; sampling them saved no time there"),
+    "neg_samples": Flag(
+        "loss.neg_samples", "0 is all, the default; only the drawn species are computed"
+    ),
     "max_obs_per_species": Flag("labels.max_observations", "of training samples only"),
     "max_species": Flag("labels.max_species", "the most frequent species, not random ones"),
     "ocean_sample_rate": Flag("data.ocean_rate", "by a land mask, which knows the open sea"),
-    "jitter": Flag("", "there is nothing like it: cells are learnt at their centres"),
+    "jitter": Flag("augment.jitter"),
     "label_freq_weight": Flag("labels.frequency_weight.on"),
     "label_freq_weight_min": Flag("labels.frequency_weight.min"),
     "label_freq_weight_pct_lo": Flag("labels.frequency_weight.pct_low"),
