@@ -1,40 +1,29 @@
-"""The search itself: trials one after the other, until there are enough in the storage."""
+"""The search as one function: settings, space, storage, trials, results."""
 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import optuna
-import torch
-from optuna.trial import TrialState
 from pydantic import ValidationError
 
-from quadrat.engine import current_progress, stop_requested, stops_gracefully
-from quadrat.errors import DataError, ExperimentError, Stopped, TrainingError, UsageError
+from quadrat.engine import current_progress, stops_gracefully
+from quadrat.errors import TrainingError, UsageError
 from quadrat.experiment import Experiment
-from quadrat.predictors import Family, family_of
+from quadrat.predictors import family_of
 from quadrat.scoring import primary_direction
 from quadrat.search.page import write_page
 from quadrat.search.proposing import Proposer
 from quadrat.search.results import StudyResult, make_result
+from quadrat.search.running import Search, SharedData
 from quadrat.search.sampling import MedianPruner, SteadySampler
 from quadrat.search.schema import TuneSettings
 from quadrat.search.space import default_space, read_space
-from quadrat.search.storage import (
-    alive,
-    open_storage,
-    open_study,
-    quiet_optuna,
-    repeat,
-    repeat_killed,
-    repeated_numbers,
-    require_suffix,
-)
+from quadrat.search.storage import open_storage, open_study, quiet_optuna, require_suffix
 from quadrat.workflow import load_experiment
 from quadrat.workflow.experiments import ExperimentSource
 
@@ -94,7 +83,7 @@ def tune(
         data = SharedData(family_of(checked))
         data.of(checked)  # what is wrong with the data shows before any trial
         study, folder = _open(proposer, settings, storage, Path(out))
-        search = _Search(study, proposer, data, settings)
+        search = Search(study, proposer, data, trials=settings.trials, timeout=settings.timeout)
         try:
             search.run()
         finally:
@@ -104,109 +93,6 @@ def tune(
     if result.best is None:
         raise TrainingError(_nothing(result))
     return result
-
-
-class SharedData:
-    """The data of the last trial, which the next one takes over if they are the same.
-
-    Args:
-        family: Prepares data.
-    """
-
-    def __init__(self, family: Family) -> None:
-        self.family = family
-        self._key: str | None = None
-        self._data: Any = None
-
-    def of(self, experiment: Experiment) -> Any:
-        """The prepared data of an experiment."""
-        key = self.family.data_key(experiment)
-        if key != self._key:
-            self._key, self._data = None, None  # the old data must not lie beside the new
-            self._data = self.family.prepare(experiment)
-            self._key = key
-        return self._data
-
-
-class _Search:
-    """Runs trials of a study."""
-
-    def __init__(
-        self, study: optuna.Study, proposer: Proposer, data: SharedData, settings: TuneSettings
-    ) -> None:
-        self.study, self.proposer, self.data, self.settings = study, proposer, data, settings
-        self.began = time.monotonic()
-
-    def run(self) -> None:
-        """Runs trials until there are enough or the time is over."""
-        while not self._over():
-            if stop_requested():
-                raise Stopped("stopped on request between two trials; the storage goes on.")
-            trial = self.study.ask()
-            with alive(trial):
-                self._run_trial(trial)
-
-    def _over(self) -> bool:
-        if killed := repeat_killed(self.study):
-            current_progress().note(f"{killed} trials of killed processes are repeated")
-        timeout = self.settings.timeout
-        if timeout is not None and time.monotonic() - self.began > timeout:
-            return True
-        known = self.study.get_trials(deepcopy=False)
-        if any(trial.state == TrialState.WAITING for trial in known):
-            return False
-        return len(known) - len(repeated_numbers(known)) >= self.settings.trials
-
-    def _run_trial(self, trial: optuna.Trial) -> None:
-        values: dict[str, Any] = {}
-        try:
-            values = self.proposer.propose(trial)
-            score = self._score(trial, values)
-        except optuna.TrialPruned as pruned:
-            self._end(trial, values, TrialState.PRUNED, reason=str(pruned))
-        except (ExperimentError, DataError) as error:
-            reason = f"these values do not go together: {'; '.join(error.problems) or error}"
-            self._end(trial, values, TrialState.PRUNED, reason=reason)
-        except TrainingError as error:
-            self._end(trial, values, TrialState.FAIL, reason=str(error))
-        except torch.OutOfMemoryError as error:
-            self._end(trial, values, TrialState.FAIL, reason=f"out of memory: {error}")
-        except (Stopped, KeyboardInterrupt):
-            repeat(self.study, self.study.get_trials(deepcopy=False)[trial.number])
-            raise
-        except Exception as error:
-            self._end(trial, values, TrialState.FAIL, reason=f"{type(error).__name__}: {error}")
-            raise
-        else:
-            self._end(trial, values, TrialState.COMPLETE, score=score)
-
-    def _score(self, trial: optuna.Trial, values: Mapping[str, Any]) -> float:
-        """Trains and judges; raises ``TrialPruned`` where the trial is given up."""
-
-        def report(step: int, score: float) -> None:
-            trial.report(score, step)
-            if trial.should_prune():
-                raise optuna.TrialPruned(f"worse than the median of the others at epoch {step}")
-
-        tried = self.proposer.experiment_of(values, epochs=self.proposer.epochs)
-        data = self.data.of(tried)
-        return self.data.family.validation_score(tried, data, report=report)
-
-    def _end(
-        self,
-        trial: optuna.Trial,
-        values: Mapping[str, Any],
-        state: TrialState,
-        *,
-        score: float | None = None,
-        reason: str = "",
-    ) -> None:
-        if reason:
-            trial.set_user_attr("reason", reason)
-        self.study.tell(trial, score, state=state, skip_if_finished=True)
-        shown = "  ".join(f"{key}={_short(value)}" for key, value in values.items())
-        ended = f"{score:.5g}" if score is not None else f"no score ({reason.splitlines()[0]})"
-        current_progress().note(f"trial {trial.number}: {ended}  {shown}")
 
 
 def _settings(**given: Any) -> TuneSettings:
@@ -296,7 +182,3 @@ def _nothing(result: StudyResult) -> str:
         f"{listed}\nTo mend it: narrow the ranges with --space, or look at the experiment with "
         "`quadrat check`."
     )
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
