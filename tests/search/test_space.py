@@ -142,8 +142,10 @@ def test_a_missing_space_file_says_so(occurrence, tmp_path: Path):
 
 KNOWN_RANGES = {  # of the BirdNET geomodel's own search
     "loss.pos_lambda": (1.0, 64.0, True),
+    "loss.neg_samples": {128, 256, 512, 1024, 2048, 4096},
     "loss.label_smoothing": (0.0, 0.1, False),
     "network.environment_weight": (0.01, 1.0, True),
+    "augment.jitter": {True, False},
     "loss.kind": {"asl", "assume-negative", "bce", "focal"},
     "loss.asl_gamma_neg": (1.0, 8.0, False),
     "loss.asl_clip": (0.0, 0.2, False),
