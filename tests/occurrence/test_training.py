@@ -28,6 +28,7 @@ FILES = {
     "species.parquet",
     "cells.parquet",
     "reliability.json",
+    "expected_environment.parquet",
     "folds",
 }
 

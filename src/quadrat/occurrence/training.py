@@ -24,6 +24,7 @@ from quadrat.occurrence.findings import findings, missing_watched
 from quadrat.occurrence.judging.adjustment import Adjustment, adjust
 from quadrat.occurrence.judging.baselines import TrainingCounts
 from quadrat.occurrence.judging.final_scores import Holdout, Judged, judge
+from quadrat.occurrence.judging.what_it_learnt import write_what_it_learnt
 from quadrat.occurrence.network.calibration import save_calibration
 from quadrat.occurrence.network.model import NetworkSpec, save_model
 from quadrat.occurrence.network.species_network import OccurrenceNetwork
@@ -107,6 +108,8 @@ def train(
     )
     if backend.is_main:
         _write(run, data, judged, fitted, adjustment.stored)
+        write_what_it_learnt(run.folder, data, fitted.network, experiment.seed)
+        write_json(run.path("metrics.json"), judged.metrics.to_dict())
     return judged.metrics.to_dict()
 
 
@@ -338,7 +341,6 @@ def _write(
     save_model(run.folder, fitted.network, fitted.spec, data.vocabulary, WEIGHTS)
     save_calibration(run.folder, stored)
     _observed(data).save(run.folder)
-    write_json(run.path("metrics.json"), judged.metrics.to_dict())
 
 
 def _observed(data: OccurrenceData) -> ObservedCells:

@@ -18,6 +18,7 @@ from quadrat.report.occurrence_figures import (
     score_against_records,
     score_histogram,
 )
+from quadrat.report.occurrence_learnt import what_it_learnt
 from quadrat.report.sections import Drawings
 from quadrat.report.summary import Summary
 from quadrat.report.words import number, words
@@ -50,6 +51,7 @@ def occurrence_sections(contents: Contents, summary: Summary, drawings: Drawings
         _places(cells, drawings),
         _species(contents, species, drawings),
         _calibration(contents, drawings),
+        what_it_learnt(contents, None if cells is None else _cell_radius_km(cells), drawings),
         score_sections.folds(contents, summary),
         sections.training(contents, summary, drawings),
         sections.data(contents),

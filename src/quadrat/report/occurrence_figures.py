@@ -166,3 +166,28 @@ def list_length(expected: Array, *, place: str) -> Figure:
     axes.set_ylabel("expected species (count)", rotation_mode="anchor")
     heading(axes, f"Length of the list at {place}")
     return figure
+
+
+@styled()
+def importance_bars(names: Sequence[str], drops: Array, spreads: Array) -> Figure:
+    """How much a score falls without each input, the greatest fall on top.
+
+    Args:
+        names: The inputs.
+        drops: Mean fall of the mean average precision ``(n,)``.
+        spreads: Standard deviation over the repeats ``(n,)``.
+    """
+    figure = new_figure(WIDE * 0.8, 1.0 + 0.27 * len(names))
+    axes = figure.add_subplot()
+    rows = np.arange(len(names))
+    axes.barh(rows, drops, height=0.62, color=ACCENT, alpha=0.8)
+    axes.errorbar(drops, rows, xerr=spreads, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
+    axes.axvline(0, color=NEUTRAL, linewidth=0.8)
+    axes.set_yticks(rows, list(names))
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel("fall of the mean average precision (0–1)")
+    heading(axes, "What the model leans on", "whiskers: standard deviation over repeats")
+    return figure

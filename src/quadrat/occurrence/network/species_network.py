@@ -218,6 +218,19 @@ class OccurrenceNetwork(nn.Module):
             if head is not None:
                 head.bias.copy_(torch.logit(prevalence))
 
+    def expected_environment(self, position: Tensor, week: Tensor) -> Tensor | None:
+        """The encoded environment that the place suggests ``(B, E)``; None without such a head.
+
+        Args:
+            position: Latitudes and longitudes in degrees ``(B, 2)``.
+            week: Weeks 0-48 ``(B,)``.
+        """
+        if self.environment is None:
+            return None
+        trunk = self._trunk(position, week, self._shown(None, len(week)))
+        expected: Tensor = self.environment(trunk)
+        return expected
+
     def _shown(self, environment: Tensor | None, batch: int) -> Tensor | None:
         if self.environment_input is None:
             return None
