@@ -21,8 +21,8 @@ def freed_memory_kept() -> Iterator[None]:
     """Within the block, memory that is freed stays with the process.
 
     Every step allocates the same large matrices. By default glibc hands them back to the system
-    and asks for them again, and the system clears every page: a seventh of a step's time with 2,000
-    species, a third with 12,000. Other C libraries are left as they are.
+    and asks for them again, and the system clears every page, which took about a sixth of the time
+    of a species network's step. Other C libraries are left as they are.
     """
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
     if library is None or not hasattr(library, "mallopt"):
