@@ -12,6 +12,7 @@ from sklearn.metrics import (
     average_precision_score,
     brier_score_loss,
     f1_score,
+    log_loss,
     precision_score,
     recall_score,
 )
@@ -96,6 +97,7 @@ def test_calibration_agrees_with_sklearn_and_the_definition() -> None:
     scores = evaluator.compute()
     p, y = torch.sigmoid(logits.double()).numpy().ravel(), truth.numpy().ravel()
     assert scores["brier"] == pytest.approx(brier_score_loss(y, p), rel=1e-5)
+    assert scores["log_loss"] == pytest.approx(log_loss(y, p), rel=1e-5)
     bins = np.clip(np.ceil(p * 15).astype(int) - 1, 0, 14)
     gaps = [abs(p[bins == b].sum() - y[bins == b].sum()) for b in range(15)]
     assert scores["ece"] == pytest.approx(sum(gaps) / len(p), rel=1e-5)
@@ -174,7 +176,7 @@ def test_csr_positives_are_the_same_positives() -> None:
 def test_the_way_of_other_devices_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     logits, truth, density = world(6, ties=True)
     here = evaluated(logits, truth, density)
-    monkeypatch.setattr(_ranking, "_by_numpy", lambda tensor: False)
+    monkeypatch.setattr(_ranking, "by_numpy", lambda tensor: False)
     there = evaluated(logits, truth, density)
     assert there.compute() == pytest.approx(here.compute(), rel=1e-6)
     np.testing.assert_allclose(
@@ -189,7 +191,7 @@ def test_half_precision_and_autocast_do_not_change_the_sums(
     logits, truth, density = world(6)
     rounded = logits.bfloat16()
     plain = evaluated(rounded.float(), truth, density).compute()
-    monkeypatch.setattr(_ranking, "_by_numpy", lambda tensor: by_numpy)
+    monkeypatch.setattr(_ranking, "by_numpy", lambda tensor: by_numpy)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert evaluated(rounded, truth, density).compute() == pytest.approx(plain)
 

@@ -32,7 +32,7 @@ class SortedRows:
             # and a zero, where an empty last segment can begin
             self._buffer = torch.zeros(logits.numel() + 1, device=logits.device)
         self.table = self._buffer[:-1].view(count, self.width)
-        if _by_numpy(logits):
+        if by_numpy(logits):
             self.table.copy_(logits)
             _sort_in_threads(self.table.numpy())
         else:
@@ -54,17 +54,13 @@ class SortedRows:
         queries = edges.expand(len(self.table), -1).contiguous()
         return torch.searchsorted(self.table, queries, right=True)
 
-    def softplus_sums(self) -> Tensor:
-        """Sum of ``log(1 + exp(z))`` of every row, float64 ``(B,)``."""
-        return torch.nn.functional.softplus(self.table).sum(dim=1, dtype=torch.float64)
-
     def to_probabilities(self) -> None:
         """Replaces the logits by their sigmoids."""
         self.table.sigmoid_()
 
     def squares(self) -> Tensor:
         """Sum of squares of every row, ``(B,)``."""
-        if _by_numpy(self.table):
+        if by_numpy(self.table):
             values = self.table.numpy()
             return torch.from_numpy(np.einsum("ij,ij->i", values, values))
         return self.table.square().sum(dim=1)  # products such as vecdot lose digits to autocast
@@ -75,7 +71,7 @@ class SortedRows:
         full = ends.new_full((count, 1), self.width)
         starts = torch.cat([torch.zeros_like(full), ends], dim=1)
         lengths = torch.cat([ends, full], dim=1) - starts
-        if _by_numpy(self.table):
+        if by_numpy(self.table):
             offsets = torch.arange(count)[:, None] * self.width + starts
             sums = np.add.reduceat(self._buffer.numpy(), offsets.flatten().numpy())
             found = torch.from_numpy(sums).view(lengths.shape)
@@ -126,7 +122,7 @@ def column_average_precision(scores: Tensor, truth: Tensor) -> Tensor:
     return average_precision(below, columns, truth.shape[1], len(truth))[0]
 
 
-def _by_numpy(tensor: Tensor) -> bool:
+def by_numpy(tensor: Tensor) -> bool:
     return tensor.device.type == "cpu"
 
 

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from quadrat.errors import TrainingError
-from quadrat.scoring._ranking import SortedRows, average_precision, column_average_precision
+from quadrat.scoring._ranking import average_precision, column_average_precision
+from quadrat.scoring._summary import LARGEST, summarise
 from quadrat.scoring.bootstrap import Interval, bootstrap_ratios
 from quadrat.scoring.geoscore import geoscores
 
@@ -84,7 +85,6 @@ class OccurrenceEvaluator:
         self._cuts = torch.logit(torch.tensor(thresholds, dtype=torch.float64)).float()
         self._edges = np.union1d(np.linspace(0, 1, ECE_BINS + 1), _LOW_EDGES)
         self._edge_cuts = torch.logit(torch.from_numpy(self._edges[1:-1])).float()
-        self._sorted: SortedRows | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -133,27 +133,29 @@ class OccurrenceEvaluator:
         device, count = logits.device, len(logits)
         rows, columns = rows.to(device, torch.int64), columns.to(device, torch.int64)
         values = logits[rows, columns].float()
-        if self._sorted is None or self._sorted.table.device != device:
-            self._sorted = SortedRows(device)
-        self._sorted.load(logits)
-        self._refuse_nan(self._sorted.table[:, -1])
-        below = self._sorted.count_below(rows, values)
-        precision, ranks = average_precision(below, rows, count, self.species)
+        cuts, edges = self._cuts.to(device), self._edge_cuts.to(device)
+        found = summarise(logits, rows, values, cuts=cuts, edges=edges)
+        self._refuse_nan(found.expected)
+        precision, ranks = average_precision(found.below, rows, count, self.species)
         self._top10 += int((ranks <= 10).sum())
         self._top30 += int((ranks <= 30).sum())
-        cuts = self._cuts.to(device)
-        predicted = self.species - self._sorted.count_up_to(cuts)
-        expected, squares, log_loss = self._calibration(self._sorted, rows, values)
+        self._count += found.count.cpu().numpy()
+        self._probability += found.probability.cpu().numpy()
+        present = torch.bincount(torch.bucketize(values, edges), minlength=len(self._count))
+        self._present += present.cpu().numpy()
+        exact = values.double()
+        # (p - 1)² instead of p² where the species is present
+        extra = 1.0 - 2.0 * exact.sigmoid()
         watched = torch.tensor(list(self.watchlist.values()), dtype=torch.int64, device=device)
         kept = _Samples(
             average_precision=precision,
             positives=torch.bincount(rows, minlength=count),
-            predicted=predicted,
+            predicted=found.predicted,
             hits=_row_counts(rows, values[:, None] > cuts, count),
             density=torch.full((count,), math.nan) if density is None else density.detach(),
-            expected=expected,
-            squares=squares,
-            log_loss=log_loss,
+            expected=found.expected,
+            squares=found.squares.index_add(0, rows, extra),
+            log_loss=found.softplus.index_add(0, rows, -exact.clamp(max=LARGEST)),
             watched=logits[:, watched].float(),
             watched_truth=_dense(rows, columns, watched, count, self.species),
         )
@@ -216,35 +218,13 @@ class OccurrenceEvaluator:
             mean, frequency = self._probability / self._count, self._present / self._count
         return Reliability(self._edges.copy(), self._count.copy(), mean, frequency)
 
-    def _refuse_nan(self, largest: Tensor) -> None:
-        bad = int(largest.isnan().sum())
+    def _refuse_nan(self, sums: Tensor) -> None:
+        bad = int(sums.isnan().sum())
         if bad:
             raise TrainingError(
-                f"the network's output is NaN for {bad} of {len(largest)} samples of a batch.\n"
+                f"the network's output is NaN for {bad} of {len(sums)} samples of a batch.\n"
                 "To mend it: try a smaller optimiser.learning_rate or optimiser.precision = 'fp32'."
             )
-
-    def _calibration(
-        self, table: SortedRows, rows: Tensor, values: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Adds to the reliability; sums of p, (p - y)² and log loss of every sample.
-
-        The sorted logits become probabilities.
-        """
-        cuts = self._edge_cuts.to(values.device)
-        ends = table.count_up_to(cuts)
-        log_loss = table.softplus_sums().index_add(0, rows, -values.double())
-        table.to_probabilities()
-        sums = table.segment_sums(ends).double()
-        steps = ends.sum(dim=0).cpu().numpy()
-        self._count += np.diff(steps, prepend=0, append=table.table.numel())
-        self._probability += sums.sum(dim=0).cpu().numpy()
-        present = torch.bucketize(values, cuts)
-        self._present += torch.bincount(present, minlength=len(self._count)).cpu().numpy()
-        # (p - 1)² instead of p² where the species is present
-        extra = 1.0 - 2.0 * values.double().sigmoid()
-        squares = table.squares().double().index_add(0, rows, extra)
-        return sums.sum(dim=1), squares, log_loss
 
     def _expected_calibration_error(self) -> float:
         """``Σ n_b / n |mean probability - frequency|`` over 15 equal bins (Naeini et al. 2015)."""
