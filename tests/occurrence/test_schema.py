@@ -89,3 +89,11 @@ def test_the_recipe_of_the_geomodel_writes_every_key_out():
         section = getattr(experiment, name)
         unset = {"max_species", "environment_input", "environment_dropout"}
         assert set(type(section).model_fields) - section.model_fields_set <= unset, name
+
+
+def test_unknown_environment_must_not_come_to_mean_absent(experiment):
+    reads = {"environment_input": ["elevation_m"]}
+    with pytest.raises(ExperimentError, match="unknown would come to mean absent"):
+        experiment(network=reads, loss={"kind": "assume-negative"})
+    loss = {"kind": "assume-negative", "spatial_negatives": "cells"}
+    assert experiment(network=reads, loss=loss).network.environment_input

@@ -61,3 +61,13 @@ class OccurrenceExperiment(Experiment):
     def advice(cls, key: str) -> str:
         """A sentence for somebody who knows a key as a flag of the BirdNET geomodel."""
         return advice(key)
+
+    @model_validator(mode="after")
+    def _unknown_is_not_absent(self) -> OccurrenceExperiment:
+        if self.network.environment_input and self.loss.spatial_negatives == "sphere":
+            raise ValueError(
+                "loss.spatial_negatives = 'sphere' draws places whose environment is unknown, so "
+                "with network.environment_input unknown would come to mean absent; set "
+                "loss.spatial_negatives = 'cells'"
+            )
+        return self
