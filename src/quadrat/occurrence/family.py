@@ -10,13 +10,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from quadrat.engine import Backend
+from quadrat.engine import Backend, OnEpoch, Report
 from quadrat.errors import DataError, RunError
-from quadrat.occurrence.checking import check
+from quadrat.experiment import CheckReport
+from quadrat.occurrence import checking, training, trials
 from quadrat.occurrence.findings import missing_watched
 from quadrat.occurrence.judging.adjustment import Adjustment, adjust
 from quadrat.occurrence.judging.baselines import TrainingCounts
 from quadrat.occurrence.judging.final_scores import Holdout, judge
+from quadrat.occurrence.points import family as points
 from quadrat.occurrence.predictor import OccurrencePredictor
 from quadrat.occurrence.records.cells import CellTable
 from quadrat.occurrence.records.reading import read_records
@@ -25,9 +27,8 @@ from quadrat.occurrence.samples.dataset import SampleSet, left_out, make_samples
 from quadrat.occurrence.samples.known_environment import KnownEnvironment
 from quadrat.occurrence.samples.partition import Partition, make_partition
 from quadrat.occurrence.schema import OccurrenceExperiment, SplitSection
-from quadrat.occurrence.training import train
-from quadrat.occurrence.trials import data_key, prepare, validation_score
-from quadrat.runs import Run, read_json
+from quadrat.occurrence.trials import data_key
+from quadrat.runs import History, Run, read_json
 from quadrat.runtime.weeks import WEEKS
 from quadrat.splits import spatial_blocks
 from quadrat.tables import read_table
@@ -35,13 +36,43 @@ from quadrat.tables import read_table
 __all__ = ["check", "data_key", "evaluate", "load", "prepare", "train", "validation_score"]
 
 
+def check(experiment: OccurrenceExperiment) -> CheckReport:
+    """Reads the records of an experiment and reports what training would meet."""
+    return points.check(experiment) if experiment.points else checking.check(experiment)
+
+
+def train(
+    experiment: OccurrenceExperiment,
+    run: Run,
+    *,
+    history: History,
+    on_epoch: OnEpoch | None = None,
+) -> dict[str, Any]:
+    """Trains, judges and writes a run of cells or of points; see their own ``train``."""
+    chosen = points.train if experiment.points else training.train
+    return chosen(experiment, run, history=history, on_epoch=on_epoch)
+
+
+def prepare(experiment: OccurrenceExperiment) -> Any:
+    """The data that trainings of a search share."""
+    return points.prepare(experiment) if experiment.points else trials.prepare(experiment)
+
+
+def validation_score(
+    experiment: OccurrenceExperiment, data: Any, *, report: Report | None = None
+) -> float:
+    """Trains without a run folder; the primary score on the validation part."""
+    chosen = points.validation_score if experiment.points else trials.validation_score
+    return chosen(experiment, data, report=report)
+
+
 def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
     """Scores a finished run.
 
     Args:
         run: The run.
-        table: A combined parquet, all of whose cells are judged; by default the cells that the
-            run's own experiment held out.
+        table: A combined parquet, all of whose cells are judged, or presence–absence at points;
+            by default the cells or points that the run's own experiment held out.
 
     Returns:
         The metrics.
@@ -53,8 +84,10 @@ def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
     experiment = run.experiment()
     if not isinstance(experiment, OccurrenceExperiment):
         raise RunError(f"{run.folder} is a run of the family '{experiment.family}'.")
+    if experiment.points is not None:
+        return points.evaluate(run, experiment, table)
     backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
-    predictor = load(run.folder)
+    predictor = OccurrencePredictor.load(run.folder)
     if table is None and run.status().get("state") == "imported":
         raise RunError(
             f"{run.folder} was imported, and which cells it has not learnt is not known. Give a "
@@ -101,8 +134,10 @@ def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
     return found.metrics.to_dict()
 
 
-def load(folder: Path) -> OccurrencePredictor:
-    """The trained model of a run folder."""
+def load(folder: Path) -> OccurrencePredictor | points.PointsPredictor:
+    """The trained model of a run folder, of cells or of points."""
+    if read_json(folder / "model.json").get("kind") == points.KIND:
+        return points.PointsPredictor.load(folder)
     return OccurrencePredictor.load(folder)
 
 

@@ -12,7 +12,7 @@ from quadrat.scoring import primary_direction
 
 __all__ = ["data_key", "prepare", "validation_score"]
 
-_DATA_SECTIONS = ("data", "labels", "split")
+_DATA_SECTIONS = ("data", "labels", "split", "points", "seed")
 """All that `prepare` looks at."""
 
 
@@ -20,7 +20,7 @@ def data_key(experiment: OccurrenceExperiment) -> str:
     """What the prepared data depend on: experiments with the same key can share them."""
     content = experiment.content()
     del content["labels"]["frequency_weight"]  # found anew for every trial
-    return json.dumps({name: content[name] for name in _DATA_SECTIONS}, sort_keys=True)
+    return json.dumps({name: content.get(name) for name in _DATA_SECTIONS}, sort_keys=True)
 
 
 def validation_score(

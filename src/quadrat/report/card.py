@@ -62,11 +62,11 @@ def make_card(contents: Contents, summary: Summary) -> Card:
     about = _about_photos(contents) if photos else _about_occurrence(contents)
     sections = (
         CardSection("What it is", about),
-        CardSection("Intended use", _PHOTOS_USE if photos else _OCCURRENCE_USE),
+        CardSection("Intended use", _PHOTOS_USE if photos else _occurrence_use(contents)),
         CardSection("Training data", _training_data(contents)),
         CardSection("Protocol and scores", _scores(contents, summary)),
         CardSection("Limits", _limits(contents, summary)),
-        CardSection("How to use it", _PHOTOS_HOW if photos else _OCCURRENCE_HOW),
+        CardSection("How to use it", _PHOTOS_HOW if photos else _occurrence_how(contents)),
         CardSection("Provenance", _provenance(contents)),
     )
     return Card(contents.name, f"{summary.headline} {summary.verdict}", sections)
@@ -111,10 +111,7 @@ def _about_photos(contents: Contents) -> str:
 
 
 def _about_occurrence(contents: Contents) -> str:
-    lines = [
-        "It answers, for a latitude, a longitude and a week of the year (1 to 48, four a month; 0 "
-        "is the whole year), with the probability that each species is recorded there.",
-    ]
+    lines = [_POINTS_ANSWER if contents.has_points else _CELLS_ANSWER]
     species = contents.table("species.parquet")
     if species is not None:
         known = counted(species.height, "species", "species")
@@ -122,10 +119,19 @@ def _about_occurrence(contents: Contents) -> str:
     return bullets(lines)
 
 
+def _occurrence_use(contents: Contents) -> str:
+    return _POINTS_USE if contents.has_points else _OCCURRENCE_USE
+
+
+def _occurrence_how(contents: Contents) -> str:
+    return _POINTS_HOW if contents.has_points else _OCCURRENCE_HOW
+
+
 def _training_data(contents: Contents) -> str:
     section = contents.experiment.get("data") or {}
     tables = contents.provenance.get("tables") or {}
-    lines = [f"Table: {PurePath(str(section['table'])).name}"] if section.get("table") else []
+    table = section.get("table") or section.get("points")
+    lines = [f"Table: {PurePath(str(table)).name}"] if table else []
     lines += [f"SHA-256 of {key}: {value}" for key, value in tables.items()]
     facts = contents.check.get("facts") or {}
     lines += [f"{key}: {value}" for key, value in facts.items()]
@@ -209,6 +215,23 @@ _OCCURRENCE_USE = bullets(
     ]
 )
 
+_CELLS_ANSWER = (
+    "It answers, for a latitude, a longitude and a week of the year (1 to 48, four a month; 0 "
+    "is the whole year), with the probability that each species is recorded there."
+)
+
+_POINTS_ANSWER = (
+    "It answers, for a place with covariates, with a number between 0 and 1 for each species: a "
+    "suitability where it learnt from presences alone, a probability where it learnt from surveys."
+)
+
+_POINTS_USE = bullets(
+    [
+        "Maps of where species find suitable conditions, inside the region of the records.",
+        "Not as abundance, and not for climates or places unlike those of the training sites.",
+    ]
+)
+
 _PHOTOS_LIMITS = (
     "Photos of another camera, season or region were not judged, unless the split held them out.",
     "Values beyond the range of the training data are pulled towards it.",
@@ -233,3 +256,10 @@ quadrat predict RUN --data places.csv --out predictions.parquet
 ```
 
 In Python: `quadrat.load_run("RUN").predict("places.csv").frame()`."""
+
+_POINTS_HOW = """\
+```
+quadrat predict RUN --data places.csv --out suitability.parquet
+```
+
+In Python: `quadrat.load_run("RUN").predict("places.csv")`."""

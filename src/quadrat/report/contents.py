@@ -66,6 +66,11 @@ class Contents:
         )
 
     @property
+    def has_points(self) -> bool:
+        """Whether an occurrence run learnt from points with covariates instead of cells."""
+        return bool(self.model.get("kind") == "occurrence-points")
+
+    @property
     def protocol(self) -> Mapping[str, Any]:
         """How the split was made: the metrics' own words over the experiment's section."""
         split: Mapping[str, Any] = self.experiment.get("split", {})

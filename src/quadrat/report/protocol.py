@@ -27,6 +27,8 @@ def where_judged(contents: Contents) -> str:
 
 
 def _cells_judged(kind: str, protocol: Mapping[str, Any]) -> str:
+    if "block" in protocol:
+        return "In spatial blocks that it did not learn from"
     block = number(protocol.get("block_km"))
     sentences = {
         "cell": "In cells that it did not learn from",

@@ -95,6 +95,8 @@ _BASELINES = {
     "median": ("the median", "always predicting the median"),
     "metadata": ("metadata alone", "the metadata alone, without a photo"),
     "prevalence": ("prevalence", "listing species by how common they are"),
+    "no_skill": ("no skill", "the same answer everywhere"),
+    "quadratic_logistic": ("quadratic logistic", "a regression on covariates and their squares"),
     "seasonal": ("prevalence by week", "listing the common species of the season"),
 }
 

@@ -41,11 +41,11 @@ def species_scores(
         for column, values in enumerate(table, start=first):
             seen = rows[bounds[column] : bounds[column + 1]]
             if len(seen):
-                ap[column], auc[column] = _scores(values, seen)
+                ap[column], auc[column] = score_one(values, seen)
     return ap, auc
 
 
-def _scores(values: NDArray[np.float32], seen: NDArray[np.int64]) -> tuple[float, float]:
+def score_one(values: NDArray[np.float32], seen: NDArray[np.int64]) -> tuple[float, float]:
     """AP and AUC of one species from its logits ``(N,)`` and the samples it was seen in."""
     ordered, positives = np.sort(values), np.sort(values[seen])
     below = np.searchsorted(ordered, positives, side="left")

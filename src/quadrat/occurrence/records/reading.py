@@ -25,7 +25,7 @@ def read_records(
         DataError: Names what is wrong with the files.
     """
     synonyms = read_synonyms(data.synonyms, known_species(data)) if data.synonyms else None
-    return read_cells(table or data.table, environment=environment, synonyms=synonyms)
+    return read_cells(table or data.cells, environment=environment, synonyms=synonyms)
 
 
 def known_species(data: DataSection) -> Mapping[str, Species] | None:

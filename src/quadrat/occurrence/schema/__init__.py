@@ -13,6 +13,7 @@ from quadrat.occurrence.schema.data import WATCHLIST, DataSection
 from quadrat.occurrence.schema.labels import LabelsSection
 from quadrat.occurrence.schema.loss import LossSection
 from quadrat.occurrence.schema.network import NetworkSection
+from quadrat.occurrence.schema.points import POINT_DEFAULTS, PointsSection
 from quadrat.occurrence.schema.settings import OccurrenceOptimiser, OccurrenceScore
 from quadrat.occurrence.schema.split import SplitSection
 from quadrat.occurrence.schema.start import StartSection, network_of_run
@@ -29,6 +30,7 @@ __all__ = [
     "OccurrenceExperiment",
     "OccurrenceOptimiser",
     "OccurrenceScore",
+    "PointsSection",
     "SplitSection",
     "StartSection",
 ]
@@ -50,6 +52,42 @@ class OccurrenceExperiment(Experiment):
     )
     calibrate: CalibrateSection = Field(default_factory=lambda: CalibrateSection.model_validate({}))
     score: OccurrenceScore = Field(default_factory=OccurrenceScore)
+    points: PointsSection | None = Field(
+        None, description="What the columns of data.points mean, and what learns from them."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_points(cls, values: object) -> object:
+        if not isinstance(values, dict) or not values.get("points"):
+            return values
+        filled = dict(values)
+        for name, defaults in POINT_DEFAULTS.items():
+            given = filled.get(name, {})
+            if isinstance(given, dict):
+                warmup = {"warmup_steps"} if "warmup_epochs" in given else set()
+                kept = {key: value for key, value in defaults.items() if key not in warmup}
+                filled[name] = {**kept, **given}
+        return filled
+
+    @model_validator(mode="after")
+    def _cells_or_points(self) -> OccurrenceExperiment:
+        if (self.data.points is None) != (self.points is None):
+            raise ValueError("data.points and the section [points] belong together: give both")
+        if self.points is None:
+            return self
+        shared = {"data", "points", *Experiment.model_fields}
+        ignored = [
+            name
+            for name, field in type(self).model_fields.items()
+            if name not in shared
+            and getattr(self, name) != field.get_default(call_default_factory=True)
+        ]
+        if ignored:
+            raise ValueError(
+                f"[{ignored[0]}] is for cells; with data.points all settings are in [points]"
+            )
+        return self
 
     @model_validator(mode="after")
     def _network_of_the_start(self) -> OccurrenceExperiment:

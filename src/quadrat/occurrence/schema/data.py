@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from quadrat.experiment import FilePath, Located, Section
 
@@ -16,12 +16,20 @@ WATCHLIST = (
 """Eighteen birds of small ranges, most of them on islands: hard for a model that smooths."""
 
 
+_WITH_POINTS = ("table", "points", "taxonomy")
+"""Keys that do something where points are given; all others are about cells."""
+
+
 class DataSection(Section):
     """Which records, and what is taken from them."""
 
-    table: FilePath = Field(
+    table: FilePath | None = Field(
+        None,
         description="Combined parquet: one row an H3 cell, week_1 … week_48 as lists of species "
-        "codes, other numeric columns as environment."
+        "codes, other numeric columns as environment. Either this or points.",
+    )
+    points: FilePath | None = Field(
+        None, description="Table of points with covariates instead of cells; see [points]."
     )
     taxonomy: FilePath | None = Field(
         None,
@@ -58,3 +66,24 @@ class DataSection(Section):
         description="Columns that the environment head learns to predict; every numeric column "
         "where the key is missing, none with [].",
     )
+
+    @property
+    def cells(self) -> Path:
+        """The table of cells.
+
+        Raises:
+            ValueError: There are points instead; a caller's mistake.
+        """
+        if self.table is None:
+            raise ValueError("this experiment has points, not cells")
+        return self.table
+
+    @model_validator(mode="after")
+    def _one_input(self) -> DataSection:
+        if (self.table is None) == (self.points is None):
+            raise ValueError("give either table (cells) or points")
+        if self.points is not None:
+            for key, field in type(self).model_fields.items():
+                if key not in _WITH_POINTS and getattr(self, key) != field.default:
+                    raise ValueError(f"{key} is for cells; remove it, or give table")
+        return self
