@@ -92,6 +92,7 @@ class OccurrencePredictor:
     ) -> None:
         self.device = pick_device(device)
         self.network = network.to(self.device).eval()
+        self.network.keep_weeks()
         self.spec, self.vocabulary, self.environment = spec, vocabulary, environment
         self.calibration, self.observed = calibration, observed
         curves = calibration or Calibration.identity(len(vocabulary))

@@ -235,3 +235,14 @@ def test_the_habitat_head_believes_what_is_known():
     expected = net.habitat(net.habitat_trunk(believed))
     features = net.features(torch.zeros(1, 2), torch.ones(1, dtype=int), known)
     torch.testing.assert_close(net.logits(features), expected)
+
+
+def test_a_kept_table_of_weeks_changes_nothing_and_is_dropped_before_training():
+    net, where = trained_a_little(network()), places(20)
+    computed = net.features(where.position, where.week)
+    net.keep_weeks()
+    assert torch.equal(net.features(where.position, where.week), computed)
+    assert not [name for name in net.state_dict() if "table" in name]
+    trained_a_little(net)
+    assert not torch.equal(net.features(where.position, where.week), computed)
+    assert all(modulation.table is None for modulation in net.modulations)

@@ -78,11 +78,15 @@ class ResidualBlock(nn.Module):
 class WeekModulation(nn.Module):
     """FiLM from the week: ``x = γ x + β`` with ``γ = 1 + tanh(raw)``.
 
-    There are 49 weeks only, so γ and β are computed once a batch for all of them and looked up.
+    There are 49 weeks only, so γ and β are computed once a batch for all of them and looked up; or
+    once for all batches, where the weights no longer change.
     """
+
+    table: Tensor | None
 
     def __init__(self, harmonics: int, width: int) -> None:
         super().__init__()
+        self.register_buffer("table", None, persistent=False)
         self.layers = nn.Sequential(
             nn.Linear(2 * harmonics, width), nn.GELU(), nn.Linear(width, 2 * width)
         )
@@ -93,10 +97,23 @@ class WeekModulation(nn.Module):
 
     def forward(self, x: Tensor, week: Tensor, weeks: Tensor) -> Tensor:
         """Modulates ``(B, width)`` by weeks ``(B,)``, given all weeks' encodings ``(49, ·)``."""
-        raw, shift = self.layers(weeks).chunk(2, dim=-1)
-        table = torch.cat([1 + raw.tanh(), shift], dim=-1)
+        table = self._computed(weeks) if self.table is None else self.table
         gamma, beta = nn.functional.embedding(week, table).chunk(2, dim=-1)
         return gamma * x + beta
+
+    @torch.no_grad()
+    def keep_table(self, weeks: Tensor) -> None:
+        """Computes γ and β of all weeks for good, until training mode is set or left."""
+        self.table = self._computed(weeks)
+
+    def train(self, mode: bool = True) -> WeekModulation:
+        """Sets the mode; weights may change now, so a kept table is dropped."""
+        self.table = None
+        return super().train(mode)
+
+    def _computed(self, weeks: Tensor) -> Tensor:
+        raw, shift = self.layers(weeks).chunk(2, dim=-1)
+        return torch.cat([1 + raw.tanh(), shift], dim=-1)
 
 
 def species_trunk(shape: Shape) -> nn.Sequential:

@@ -211,6 +211,12 @@ class OccurrenceNetwork(nn.Module):
         """
         return self._mixed(features, _of_pairs(rows, columns))[0]
 
+    def keep_weeks(self) -> None:
+        """Computes what depends on the week alone once, for a network that only answers."""
+        for modulation in self.modulations:
+            assert isinstance(modulation, WeekModulation)
+            modulation.keep_table(self.weeks)
+
     @torch.no_grad()
     def start_from_prevalence(self, prevalence: Tensor) -> None:
         """Sets the output bias to the log odds of known shares of samples ``(S,)``."""
