@@ -15,10 +15,11 @@ import pytest
 import torch
 from PIL import Image
 
+from quadrat.caches import cache_folder
 from quadrat.engine import stops_gracefully
 from quadrat.errors import DataError, Stopped
 from quadrat.photos.encoders import PhotoEncoder, create_encoder
-from quadrat.photos.feature_cache import FeatureCache, cache_folder
+from quadrat.photos.feature_cache import FeatureCache
 from quadrat.photos.features import content_hash, encode_views
 from quadrat.photos.samples import Samples, load_samples
 from quadrat.photos.schema import EncoderSection, ViewsSection
@@ -172,6 +173,7 @@ WRITER = """
 import sys, warnings
 from pathlib import Path
 import numpy as np
+from quadrat.caches import cache_folder
 from quadrat.photos.feature_cache import FeatureCache
 
 folder, offset = Path(sys.argv[1]), int(sys.argv[2])

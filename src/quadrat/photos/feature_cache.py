@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import warnings
 import zlib
 from collections.abc import Collection, Mapping, Set
@@ -11,26 +10,17 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from quadrat.caches import cache_folder
 from quadrat.runs import atomic_path
 
 _TENSOR = "features"
 _MANY = 16
 _SMALL_BYTES = 8 * 2**20
 _DAMAGE = (SafetensorError, OSError, ValueError, KeyError, TypeError)
-
-
-def cache_folder() -> Path:
-    """Where quadrat keeps what it can compute again.
-
-    The environment variable ``QUADRAT_CACHE``, otherwise the user's cache folder.
-    """
-    chosen = os.environ.get("QUADRAT_CACHE")
-    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("quadrat")
 
 
 class FeatureCache:

@@ -19,14 +19,13 @@ from quadrat.errors import DataError, Stopped
 from quadrat.photos._threads import in_threads
 from quadrat.photos.encoders import PhotoEncoder, PrecomputedEncoder
 from quadrat.photos.encoders.precomputed import find_rows, read_matrix
-from quadrat.photos.feature_cache import FeatureCache, cache_folder
+from quadrat.photos.feature_cache import FeatureCache
 from quadrat.photos.samples import Samples
 from quadrat.runtime.images import ImagePreprocessing, PhotoError, load_view
 
 __all__ = [
     "FeatureCache",
     "ViewFeatures",
-    "cache_folder",
     "content_hash",
     "encode_views",
     "precomputed_features",

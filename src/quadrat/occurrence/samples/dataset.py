@@ -6,10 +6,12 @@ fitted on training cells.
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
 
+from quadrat.caches import ArrayCache, cache_folder
 from quadrat.occurrence.labels.frequency import frequency_weights
 from quadrat.occurrence.labels.learning import learn_labels
 from quadrat.occurrence.records.reading import known_species, read_records
@@ -18,6 +20,7 @@ from quadrat.occurrence.samples.environment import EnvironmentEncoder
 from quadrat.occurrence.samples.partition import make_partition
 from quadrat.occurrence.samples.prepared import OccurrenceData
 from quadrat.occurrence.samples.sample_set import SampleSet, left_out, make_samples, sample_rows
+from quadrat.occurrence.samples.stored import cache_key, from_arrays, to_arrays
 from quadrat.occurrence.schema import OccurrenceExperiment
 from quadrat.occurrence.schema.labels import FrequencyWeightSection
 
@@ -32,12 +35,31 @@ __all__ = [
 ]
 
 
+_WORTH_KEEPING_SECONDS = 2.0
+
+
 def prepare(experiment: OccurrenceExperiment) -> OccurrenceData:
     """Reads and divides the records of an experiment, and fits what is fitted on training cells.
+
+    What takes long is kept for the next experiment with the same records, if `data.cache` is on.
 
     Raises:
         DataError: The records cannot be used as they are.
     """
+    if not experiment.data.cache:
+        return _prepared(experiment)
+    cache = ArrayCache(cache_folder() / "records", off="data.cache = false")
+    key = cache_key(experiment)
+    if (found := cache.read(key)) is not None:
+        return from_arrays(*found, experiment.data.table)
+    began = time.perf_counter()
+    data = _prepared(experiment)
+    if time.perf_counter() - began >= _WORTH_KEEPING_SECONDS:
+        cache.write(key, *to_arrays(data))
+    return data
+
+
+def _prepared(experiment: OccurrenceExperiment) -> OccurrenceData:
     data, split = experiment.data, experiment.split
     table = read_records(data, environment=data.environment)
     partition = make_partition(table, split, data)

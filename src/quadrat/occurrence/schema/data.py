@@ -66,6 +66,11 @@ class DataSection(Section):
         description="Columns that the environment head learns to predict; every numeric column "
         "where the key is missing, none with [].",
     )
+    cache: bool = Field(
+        True,
+        description="Keep what was prepared from the records, if it took over two seconds, in the "
+        "cache folder (QUADRAT_CACHE) by the contents of the files and all settings.",
+    )
 
     @property
     def cells(self) -> Path:
