@@ -12,7 +12,7 @@ from quadrat.runs import Run
 
 
 def test_data_are_prepared_from_the_sections_of_their_key_alone(experiment):
-    small = experiment()
+    small = experiment(data={"cache": False})
     known = SimpleNamespace(**{name: getattr(small, name) for name in _DATA_SECTIONS})
     assert prepare(known).vocabulary == prepare(small).vocabulary
 

@@ -6,13 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, astuple
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-import quadrat
 from quadrat.experiment import located
 from quadrat.occurrence.labels.learning import Tally
 from quadrat.occurrence.labels.matrix import LabelMatrix
@@ -24,7 +24,7 @@ from quadrat.occurrence.samples.prepared import OccurrenceData
 from quadrat.occurrence.schema import OccurrenceExperiment
 
 STORED_FORMAT = 1
-"""To be raised whenever the same experiment is prepared or stored otherwise than before."""
+"""To be raised when the same records are prepared otherwise than before by code elsewhere."""
 
 IRRELEVANT = frozenset(
     {
@@ -41,11 +41,23 @@ _PARTS = ("train", "validation", "test", "holdout", "blocks")
 def cache_key(experiment: OccurrenceExperiment) -> str:
     """A hash of everything that decides what is prepared: settings, and the files' contents."""
     content = {
-        "format": [STORED_FORMAT, quadrat.__version__],
+        "format": [STORED_FORMAT, _program()],
         "settings": _relevant(experiment, ""),
     }
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@cache
+def _program() -> str:
+    """A hash of the code that prepares records: another version must not read what this one kept.
+
+    `STORED_FORMAT` stands for what lies elsewhere (the splits, the land).
+    """
+    family = Path(__file__).parents[1]
+    folders = (family / name for name in ("labels", "records", "samples"))
+    files = sorted(file for folder in folders for file in folder.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _relevant(model: BaseModel, prefix: str) -> dict[str, Any]:
