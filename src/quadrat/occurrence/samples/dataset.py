@@ -51,7 +51,7 @@ def prepare(experiment: OccurrenceExperiment) -> OccurrenceData:
     cache = ArrayCache(cache_folder() / "records", off="data.cache = false")
     key = cache_key(experiment)
     if (found := cache.read(key)) is not None:
-        return from_arrays(*found, experiment.data.table)
+        return from_arrays(*found, experiment.data.cells)
     began = time.perf_counter()
     data = _prepared(experiment)
     if time.perf_counter() - began >= _WORTH_KEEPING_SECONDS:
