@@ -2,7 +2,7 @@
 
     python benchmarks/points.py $DATA/disdat --ensemble 0.76 --network 0.745 --gain 0.025
 
-Trains the default settings of ``[points]`` on every region's records, once with target-group and
+Trains the defaults of ``[points]`` on every region's records, once with target-group and
 once with random background, and judges on its presence–absence surveys, which nothing has looked
 at. With ``--epochs`` the networks learn for so long instead of as long as cross-validation says,
 which takes a sixth of the time. Leaves with 1 where a limit is missed.
