@@ -246,3 +246,16 @@ def test_the_findings_lie_in_the_run(trained, experiment):
     assert report["errors"] == []
     assert report["tables"]["parts"][0]["part"] == "train"
     assert any("flatters" in line for line in report["warnings"])
+
+
+def test_evaluating_on_a_survey(trained, planet, tmp_path):
+    rng = np.random.default_rng(0)
+    codes = [line.split("\t")[0] for line in trained_species(trained)]
+    places = {"lat": rng.uniform(-60, 60, 30), "lon": rng.uniform(-180, 180, 30), "week": [20] * 30}
+    seen = {code: rng.integers(0, 2, 30) for code in codes[:5]}
+    path = tmp_path / "survey.csv"
+    pl.DataFrame(places | seen | {"dodo": [0, 1] * 15}).write_csv(path)
+    found = family.evaluate(trained, path)
+    assert found["protocol"]["judged"] == "survey" and found["protocol"]["species"] == 5
+    assert found["protocol"]["unknown_species"] == ["dodo"]
+    assert {"prevalence", "seasonal"} == set(found["baselines"])

@@ -18,10 +18,12 @@ from quadrat.occurrence.findings import missing_watched
 from quadrat.occurrence.judging.adjustment import Adjustment, adjust
 from quadrat.occurrence.judging.baselines import TrainingCounts
 from quadrat.occurrence.judging.final_scores import Holdout, judge
+from quadrat.occurrence.judging.survey_scores import judge_survey
 from quadrat.occurrence.points import family as points
 from quadrat.occurrence.predictor import OccurrencePredictor
 from quadrat.occurrence.records.cells import CellTable
 from quadrat.occurrence.records.reading import read_records
+from quadrat.occurrence.records.surveys import is_combined, read_survey
 from quadrat.occurrence.records.taxonomy import Species, Vocabulary, read_watchlist
 from quadrat.occurrence.samples.dataset import SampleSet, left_out, make_samples
 from quadrat.occurrence.samples.known_environment import KnownEnvironment
@@ -95,6 +97,11 @@ def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
         )
     vocabulary, counts = _known_from(run)
     score = experiment.score
+    if table is not None and not is_combined(table):
+        survey = read_survey(table, vocabulary)
+        return judge_survey(
+            predictor, survey, counts=counts, score=score, seed=experiment.seed
+        ).to_dict()
     if counts is None:
         score = score.model_copy(update={"baselines": False})
         counts = TrainingCounts.unknown(len(vocabulary))

@@ -107,14 +107,16 @@ def _with_interval(value: object, interval: object) -> Html:
 
 
 def _raw_table(contents: Contents) -> Html | None:
-    """What balance changed, where the scores before it are known."""
+    """What balance or calibration changed, where the scores before it are known."""
     raw, after = contents.metrics.get("raw") or {}, contents.metrics["scores"]
     changed = [name for name in after if name in raw and raw[name] is not None]
     if not changed or all(raw[name] == after[name] for name in changed):
         return None
     rows = [[words(n).label, number(raw[n]), number(after[n])] for n in changed]
-    table = html.table(["Score", "As predicted", "After balance"], rows)
-    return html.details("What mass balance changed", table)
+    step = "calibration" if contents.family == "occurrence" else "balance"
+    table = html.table(["Score", "As predicted", f"After {step}"], rows)
+    title = "What calibration changed" if step == "calibration" else "What mass balance changed"
+    return html.details(title, table)
 
 
 def folds(contents: Contents, summary: Summary, extra: Sequence[Html] = ()) -> Section | None:

@@ -70,6 +70,14 @@ _WORDS = {
         "AUC",
     ),
     "macro_ap": Words("average precision, mean over species", short="AP"),
+    "f1_threshold": Words("F1 at the species' own thresholds"),
+    "precision_threshold": Words("precision at the species' own thresholds"),
+    "recall_threshold": Words("recall at the species' own thresholds"),
+    "list_ratio_threshold": Words("predicted over true list length at own thresholds"),
+    "mean_list_length_threshold": Words("mean list length at own thresholds"),
+    "macro_f1_threshold": Words("F1 at own thresholds, mean over species", short="F1, own"),
+    "macro_precision_threshold": Words("precision at own thresholds, mean over species"),
+    "macro_recall_threshold": Words("recall at own thresholds, mean over species"),
     "brier": Words("Brier score"),
     "log_loss": Words("log loss"),
     "ece": Words("expected calibration error"),
@@ -139,7 +147,7 @@ def _info(score: str) -> tuple[bool | None, str]:
 
 
 _RARELY_ASKED = re.compile(
-    r".*_log1p|.*_(5|25)|watchlist_ap_.*|mean_list_length_.*|geoscore_first|geoscore_map"
+    r".*_log1p|.*_(5|25)|watchlist_ap_.*|mean_list_length_.*|(precision|recall|list_ratio)_threshold|geoscore_first|geoscore_map"
 )
 
 

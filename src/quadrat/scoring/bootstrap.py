@@ -64,7 +64,7 @@ def bootstrap_regression(
     found: dict[str, Interval] = {}
     for suffix, (a, b) in scales(y, p).items():
         drawn = scores_of(group_sums(a, b, group).resampled(counts), w)
-        found |= {f"{name}{suffix}": _interval(v, len(names)) for name, v in drawn.items()}
+        found |= {f"{name}{suffix}": interval(v, len(names)) for name, v in drawn.items()}
     return found
 
 
@@ -116,11 +116,12 @@ def bootstrap_ratios(
     for score, terms in ratios.items():
         above, under = (counts @ np.bincount(group, np.asarray(t), len(names)) for t in terms)
         with np.errstate(invalid="ignore", divide="ignore"):
-            found[score] = _interval(np.where(under > 0, above / under, np.nan), len(names))
+            found[score] = interval(np.where(under > 0, above / under, np.nan), len(names))
     return found
 
 
-def _interval(drawn: Array, groups: int) -> Interval:
+def interval(drawn: Array, groups: int) -> Interval:
+    """The interval of a score's values in resamples of so many groups."""
     defined = drawn[~np.isnan(drawn)]
     if groups < 2 or len(defined) * 2 < len(drawn) or not len(defined):
         return float("nan"), float("nan")
