@@ -18,7 +18,7 @@ from sklearn.metrics import (
 )
 
 from quadrat.errors import TrainingError
-from quadrat.scoring import OccurrenceEvaluator, _ranking, column_average_precision
+from quadrat.scoring import OccurrenceEvaluator, _ranking, _summary, column_average_precision
 
 SPECIES = 40
 WATCHED = {"kea1": 3, "calcon": 17}
@@ -35,6 +35,12 @@ def world(
     if ties:
         logits = logits.round()
     return logits, truth, torch.rand(samples, generator=generator) * 100
+
+
+@pytest.fixture(autouse=True)
+def _pick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small made-up logits are diffuse; what trained networks say is picked out."""
+    monkeypatch.setattr(_summary, "_FEW", 1.0)
 
 
 def evaluated(
@@ -182,6 +188,22 @@ def test_the_way_of_other_devices_gives_the_same(monkeypatch: pytest.MonkeyPatch
     np.testing.assert_allclose(
         there.reliability().mean_probability, here.reliability().mean_probability, rtol=1e-5
     )
+
+
+@given(st.integers(0, 10_000), st.booleans(), st.floats(-9, 3))
+@settings(deadline=None, max_examples=25)
+def test_picking_logits_out_and_sorting_them_give_the_same(
+    seed: int, ties: bool, level: float
+) -> None:
+    logits, truth, density = world(seed, ties=ties)
+    found = []
+    for few in (1.0, -1.0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_summary, "_FEW", few)
+            found.append(evaluated(logits + level, truth, density))
+    picked, by_sorting = found
+    assert picked.compute() == pytest.approx(by_sorting.compute(), rel=2e-5, nan_ok=True)
+    np.testing.assert_array_equal(picked.reliability().count, by_sorting.reliability().count)
 
 
 @pytest.mark.parametrize("by_numpy", [True, False])

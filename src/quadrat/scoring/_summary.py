@@ -1,8 +1,8 @@
 """What scores need to know of a batch of logits, in one pass and without sorting all of them.
 
 Only the positives' ranks, the lists at thresholds and the upper bins of the reliability curve need
-single logits, and these are few: on the CPU they are picked out, and all others only enter sums. On
-CUDA, where sorting is cheap, whole rows are sorted.
+single logits, and these are few: on the CPU they are picked out, and all others only enter sums.
+Whole rows are sorted on CUDA, where that is cheap, and where a network still thinks much possible.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ from quadrat.scoring._ranking import SortedRows
 
 _BLOCK_BYTES = 1 << 20
 """Logits that are looked at together: they stay in the cache."""
+_FEW = 0.3
+"""Up to this share of logits, picking them out is faster than sorting."""
+_LOOKED_AT = 16
+"""Rows that tell the share."""
 _SERIES_BELOW = -4.0
 """Below this logit, log(1 + exp z) = p + p²/2 + p³/3 to the sixth digit."""
 LARGEST = 80.0
@@ -66,7 +70,7 @@ def summarise(
         cuts: Logits above which a species is predicted, ``(T,)``.
         edges: Logits between the bins of the reliability curve, ascending ``(K - 1,)``.
     """
-    if not _ranking.by_numpy(logits):
+    if not _ranking.by_numpy(logits) or _is_diffuse(logits, edges):
         return _by_sorting(logits, rows, values, cuts, edges)
     table = logits.detach().float().contiguous().numpy()
     order = np.argsort(rows.numpy(), kind="stable")
@@ -90,6 +94,12 @@ def summarise(
     below[order] = merged["below"]
     merged["below"] = below
     return Summary(**{name: torch.from_numpy(array) for name, array in merged.items()})
+
+
+def _is_diffuse(logits: Tensor, edges: Tensor) -> bool:
+    """Whether many logits are above the lowest edge, judged by some rows."""
+    some = logits[:: max(1, len(logits) // _LOOKED_AT)]
+    return float((some > edges[0]).float().mean()) > _FEW
 
 
 def _each(blocks: Iterable[_Block], cuts: Floats, edges: Floats) -> list[dict[str, Doubles | Ints]]:
