@@ -94,6 +94,13 @@ _PATTERNS: tuple[tuple[str, Callable[[str], tuple[bool | None, str]]], ...] = (
         lambda p: (None, f"mean number of species predicted above {p} %"),
     ),
     (
+        r"reference_(\w+)",
+        lambda name: (
+            score_info(name).higher_is_better,
+            f"{name} with whole years among the samples, as the BirdNET geomodel judges",
+        ),
+    ),
+    (
         r"watchlist_ap_(\w+)",
         lambda code: (True, f"average precision over samples of the species {code}"),
     ),

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from quadrat.engine import Backend, evaluate
-from quadrat.experiment import ScoreSection
 from quadrat.occurrence.judging.adjustment import Adjustment, Calibrated
 from quadrat.occurrence.judging.baselines import TrainingCounts
 from quadrat.occurrence.judging.features import all_features, judged_batches
@@ -27,16 +26,19 @@ from quadrat.occurrence.judging.score_tables import (
     with_curves,
     with_lists,
 )
+from quadrat.occurrence.judging.whole_years import REFERENCE, WithYears
 from quadrat.occurrence.network.species_network import OccurrenceNetwork
 from quadrat.occurrence.objective import SpeciesEvaluator
 from quadrat.occurrence.records.taxonomy import Vocabulary
 from quadrat.occurrence.samples.dataset import SampleSet
+from quadrat.occurrence.schema import OccurrenceScore
 from quadrat.runtime.calibration import Calibration
 from quadrat.runtime.weeks import WEEKS
 from quadrat.scoring import Metrics, Reliability, geoscores
 from quadrat.scoring.bootstrap import Interval, bootstrap_ratios
 
 _HOLDOUT_SCORES = ("map", "f1_10")
+_WITHOUT_INTERVALS = OccurrenceScore(bootstrap=0)
 
 
 class Holdout(NamedTuple):
@@ -84,7 +86,7 @@ def judge(
     counts: TrainingCounts,
     blocks: NDArray[np.str_],
     watchlist: Mapping[str, int],
-    score: ScoreSection,
+    score: OccurrenceScore,
     protocol: Mapping[str, Any],
     backend: Backend,
     seed: int,
@@ -123,6 +125,8 @@ def judge(
         scores |= list_scores(by_sample, by_species)
         intervals |= judging.intervals_of(by_sample)
         species = with_lists(species, by_species)
+    if REFERENCE in score.protocols:
+        scores |= judging.with_years(Calibrated(network, adjustment))
     rivals = counts.baselines() if score.baselines else {}
     baselines = {name: judging.of(module) for name, module in rivals.items()}
     metrics = Metrics.create(
@@ -166,7 +170,7 @@ class _Judging:
     samples: SampleSet
     groups: NDArray[np.str_]
     watchlist: Mapping[str, int]
-    score: ScoreSection
+    score: OccurrenceScore
     backend: Backend
     seed: int
     holdout: Holdout | None = None
@@ -202,6 +206,12 @@ class _Judging:
             self.groups, resamples=self.score.bootstrap, seed=self.seed
         )
         return _Found(evaluator, scores, intervals)
+
+    def with_years(self, module: nn.Module) -> dict[str, float]:
+        """The scores of a module where whole years are judged among the weeks."""
+        years = replace(self, samples=self.samples.with_years(), score=_WITHOUT_INTERVALS)
+        found = years._of(WithYears(module, len(self.samples.cells)))
+        return {f"{REFERENCE}_{name}": value for name, value in found.scores.items()}
 
     def intervals_of(self, lists: Lists) -> dict[str, Interval]:
         """Intervals of the scores of lists by sample."""

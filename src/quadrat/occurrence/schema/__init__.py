@@ -87,6 +87,8 @@ class OccurrenceExperiment(Experiment):
             raise ValueError(
                 f"[{ignored[0]}] is for cells; with data.points all settings are in [points]"
             )
+        if self.score.protocols:
+            raise ValueError("score.protocols is for cells; points have no whole years")
         return self
 
     @model_validator(mode="after")

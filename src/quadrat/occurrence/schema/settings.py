@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, field_validator, model_validator
 
 from quadrat.experiment import OptimiserSection, ScoreSection
@@ -29,6 +31,12 @@ class OccurrenceScore(ScoreSection):
     """What is judged, and how surely."""
 
     primary: str = Field("geoscore", description="The score that chooses and headlines.")
+
+    protocols: tuple[Literal["reference"], ...] = Field(
+        (),
+        description="Judge in other ways too. reference: with the whole year of each cell among "
+        "the samples, as the BirdNET geomodel does; scores are named reference_….",
+    )
 
     @field_validator("weights")
     @classmethod

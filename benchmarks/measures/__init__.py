@@ -1,0 +1,1 @@
+"""Single measurements, each run in a process of its own that prints one JSON object."""
