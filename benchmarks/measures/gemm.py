@@ -32,10 +32,9 @@ def main() -> None:
 def layer_shapes(scale: float, species: int, environment: int) -> list[tuple[int, int]]:
     """Inputs and outputs of the network's linear layers that see a whole batch, in order."""
     from quadrat.occurrence.network.model import NetworkSpec
-    from quadrat.occurrence.schema import NetworkSection
 
-    section = NetworkSection(scale=scale, encoding="harmonic")
-    network = NetworkSpec.of(section, species=species, environment=environment).build()
+    spec = NetworkSpec("harmonic", 8, 8, scale, species, environment)
+    network = spec.build()
     return [
         (module.in_features, module.out_features)
         for name, module in network.named_modules()

@@ -40,8 +40,8 @@ def prepare(options: argparse.Namespace) -> dict[str, Any]:
     extra += ["labels.propagate.range_cap_km=1500", "data.yearly=true"]
     experiment = _experiment(options, extra)
     began = time.perf_counter()
+    from quadrat.occurrence.fitting import training_samples
     from quadrat.occurrence.samples.dataset import prepare as prepare_data
-    from quadrat.occurrence.training import training_samples
 
     imported = time.perf_counter()
     data = prepare_data(experiment)
@@ -58,9 +58,9 @@ def prepare(options: argparse.Namespace) -> dict[str, Any]:
 def train(options: argparse.Namespace) -> dict[str, Any]:
     """Samples a second of an epoch after a first one, and memory beside what must be held."""
     from quadrat.engine import Backend, FitSettings, fit
+    from quadrat.occurrence.fitting import build_network, make_objective
     from quadrat.occurrence.samples.batches import SampleBatches
     from quadrat.occurrence.samples.dataset import prepare as prepare_data
-    from quadrat.occurrence.training import build_network, make_objective
 
     experiment = _experiment(options, ["optimiser.epochs=3"])
     data = prepare_data(experiment)
@@ -72,9 +72,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     batches = SampleBatches(samples, batch, device=backend.device, seed=1)
     settings = FitSettings(experiment.optimiser, experiment.average, experiment.run, seed=1)
     _forget_peak()
-    result = fit(
-        network, batches, make_objective(experiment, data.vocabulary), settings, backend=backend
-    )
+    result = fit(network, batches, make_objective(experiment, data), settings, backend=backend)
     seconds = min(float(record["seconds"]) for record in result.records[1:])
     parameters = sum(p.numel() for p in network.parameters())
     labels = samples.labels
@@ -92,9 +90,9 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
 def validate(options: argparse.Namespace) -> dict[str, Any]:
     """Samples a second of a validation epoch with all scores of an epoch."""
     from quadrat.engine import Backend, evaluate
+    from quadrat.occurrence.fitting import build_network, make_objective
     from quadrat.occurrence.samples.batches import SampleBatches
     from quadrat.occurrence.samples.dataset import prepare as prepare_data
-    from quadrat.occurrence.training import build_network, make_objective
 
     experiment = _experiment(options, [])
     data = prepare_data(experiment)
@@ -102,7 +100,7 @@ def validate(options: argparse.Namespace) -> dict[str, Any]:
     network, _ = build_network(experiment, data)
     backend = Backend.create("cpu", experiment.optimiser.precision)
     batches = SampleBatches(samples, 1024, device=backend.device, seed=1, shuffle=False)
-    objective = make_objective(experiment, data.vocabulary)
+    objective = make_objective(experiment, data)
     times = []
     for _ in range(2):
         began = time.perf_counter()
@@ -121,11 +119,10 @@ def answer(options: argparse.Namespace) -> dict[str, Any]:
     from quadrat.occurrence.network.model import NetworkSpec
     from quadrat.occurrence.predictor import OccurrencePredictor
     from quadrat.occurrence.records.taxonomy import Species, Vocabulary
-    from quadrat.occurrence.schema import NetworkSection
 
     torch.set_num_threads(1)
     count = 12_012
-    spec = NetworkSpec.of(NetworkSection(scale=options.scale), species=count, environment=23)
+    spec = NetworkSpec("spherical", 8, 8, options.scale, count, 23)
     species = tuple(Species(f"s{n}", f"Genus s{n}", f"bird {n}") for n in range(count))
     predictor = OccurrencePredictor(spec.build(), spec, Vocabulary(species), device="cpu")
     lats = np.random.default_rng(0).uniform(-60, 70, 400)
@@ -153,7 +150,7 @@ def _experiment(options: argparse.Namespace, extra: list[str]) -> Any:
     document = {
         "family": "occurrence",
         "name": "benchmark",
-        "data": {"table": str(options.table.resolve())},
+        "data": {"table": str(options.table.resolve()), "cache": False},
         "network": {"scale": options.scale, "encoding": "harmonic"},
         "score": {"primary": "map"},
     }

@@ -7,7 +7,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from quadrat.engine import Backend
 from quadrat.errors import DataError, Stopped
-from quadrat.occurrence import training
+from quadrat.occurrence import fitting, training
 from quadrat.occurrence.network import species_network
 from quadrat.occurrence.samples.dataset import prepare
 from quadrat.runs import Run
@@ -68,14 +68,14 @@ def test_a_stopped_run_draws_what_it_would_have_drawn(trained, drawing, tmp_path
 def step(drawing):
     """Network, objective and a batch, the network without anything random of its own."""
     data = prepare(drawing)
-    network, _ = training.build_network(drawing, data)
+    network, _ = fitting.build_network(drawing, data)
     for module in network.modules():
         if hasattr(module, "dropped"):
             module.dropped = 0
     backend = Backend.create("cpu", "fp32")
-    samples = training.training_samples(drawing, data)
-    batch = next(training.training_batches(drawing, data, samples, backend).epoch(0))
-    return network.train(), training.make_objective(drawing, data), batch
+    samples = fitting.training_samples(drawing, data)
+    batch = next(fitting.training_batches(drawing, data, samples, backend).epoch(0))
+    return network.train(), fitting.make_objective(drawing, data), batch
 
 
 def gradients(network, module, objective, batch):

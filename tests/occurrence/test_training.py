@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from quadrat.errors import DataError, Stopped, UsageError
-from quadrat.occurrence import family, training
+from quadrat.occurrence import family, fitting, training
 from quadrat.occurrence.predictor import OccurrencePredictor
 from quadrat.occurrence.samples.dataset import prepare, sample_rows
 from quadrat.runs import Run, read_json
@@ -204,11 +204,11 @@ def test_species_that_are_all_too_rare(experiment, tmp_path):
 
 def test_the_network_starts_from_prevalence(experiment):
     data = prepare(experiment())
-    network, _ = training.build_network(experiment(), data)
+    network, _ = fitting.build_network(experiment(), data)
     samples = len(data.partition.train) * 48
     shares = network.species.bias.sigmoid().detach().numpy()
     np.testing.assert_allclose(shares, (data.counts + 0.5) / (samples + 1), rtol=1e-4)
-    again, _ = training.build_network(experiment(), data)
+    again, _ = fitting.build_network(experiment(), data)
     for one, other in zip(network.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, other)
 

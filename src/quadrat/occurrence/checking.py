@@ -11,18 +11,18 @@ from quadrat.engine import Backend
 from quadrat.errors import QuadratError
 from quadrat.experiment import CheckReport
 from quadrat.occurrence.findings import findings
-from quadrat.occurrence.network.species_network import OccurrenceNetwork
-from quadrat.occurrence.objective import SpeciesObjective
-from quadrat.occurrence.samples.batches import SampleBatches
-from quadrat.occurrence.samples.dataset import OccurrenceData, prepare
-from quadrat.occurrence.schema import OccurrenceExperiment
-from quadrat.occurrence.training import (
+from quadrat.occurrence.fitting import (
     build_network,
     make_objective,
     read_start,
     training_batches,
     training_samples,
 )
+from quadrat.occurrence.network.species_network import OccurrenceNetwork
+from quadrat.occurrence.objective import SpeciesObjective
+from quadrat.occurrence.samples.batches import SampleBatches
+from quadrat.occurrence.samples.dataset import OccurrenceData, prepare
+from quadrat.occurrence.schema import OccurrenceExperiment
 
 _TIMED_STEPS = 4
 

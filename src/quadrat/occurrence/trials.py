@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from quadrat.engine import Backend, Report, RunningScore
+from quadrat.occurrence.fitting import fit_network
 from quadrat.occurrence.samples.dataset import OccurrenceData, prepare, weighed
 from quadrat.occurrence.schema import OccurrenceExperiment
-from quadrat.occurrence.training import fit_network
 from quadrat.scoring import primary_direction
 
 __all__ = ["data_key", "prepare", "validation_score"]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from quadrat.engine import Backend
-from quadrat.occurrence import training
+from quadrat.occurrence import fitting
 from quadrat.occurrence.judging.what_it_learnt import (
     expected_environment,
     learnt_labels,
@@ -30,7 +30,7 @@ def data(made):
 
 @pytest.fixture(scope="module")
 def network(made, data):
-    return training.fit_network(made, data, Backend.create("cpu", "fp32")).network
+    return fitting.fit_network(made, data, Backend.create("cpu", "fp32")).network
 
 
 def test_labels_before_and_after_propagation(data):
@@ -64,7 +64,7 @@ def test_the_expected_environment_is_in_the_units_of_the_table(network, data, pl
 
 def test_no_environment_head_expects_nothing(experiment, data):
     blind = experiment(network={"environment_weight": 0.0})
-    network, _ = training.build_network(blind, prepare(blind))
+    network, _ = fitting.build_network(blind, prepare(blind))
     assert expected_environment(network, data.encoder, data) is None
     samples = data.samples(data.partition.judged)
     assert permutation_importance(network, data.encoder, samples, seed=0) is None
@@ -82,7 +82,7 @@ def test_importance_is_of_the_columns_that_are_read(network, data):
 
 
 def test_an_input_that_the_network_ignores_has_no_importance(made, data):
-    network, _ = training.build_network(made, data)
+    network, _ = fitting.build_network(made, data)
     with torch.no_grad():
         network.species_trunk[-2].weight.normal_()
         network.species.weight.normal_()

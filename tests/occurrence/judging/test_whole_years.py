@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 import torch
 
+from quadrat.occurrence.fitting import build_network
 from quadrat.occurrence.judging.features import judged_batches
 from quadrat.occurrence.judging.whole_years import WithYears
 from quadrat.occurrence.predictor import OccurrencePredictor
 from quadrat.occurrence.samples.dataset import prepare
-from quadrat.occurrence.training import build_network, train
+from quadrat.occurrence.training import train
 from quadrat.runs import Run
 
 

@@ -10,7 +10,7 @@ import torch
 from quadrat import workflow
 from quadrat.engine import Backend
 from quadrat.errors import DataError, ExperimentError, RunError, Stopped
-from quadrat.occurrence import training
+from quadrat.occurrence import fitting, training
 from quadrat.occurrence.predictor import OccurrencePredictor
 from quadrat.occurrence.records.taxonomy import Species, Vocabulary
 from quadrat.occurrence.samples.dataset import prepare
@@ -82,8 +82,8 @@ def test_a_fine_tuned_run_knows_new_species_and_is_better_for_it(tuned, base, tm
 def test_new_species_learn_first_and_alone(tuned, base):
     made = tuned(start={"new_species_epochs": 1})
     data = prepare(made)
-    start = training.read_start(made, data)
-    network, _ = training.build_network(made, data, start)
+    start = fitting.read_start(made, data)
+    network, _ = fitting.build_network(made, data, start)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     new = torch.zeros(len(data.vocabulary), dtype=torch.bool)
     new[start.match.new] = True
@@ -243,4 +243,4 @@ def test_a_habitat_head_needs_the_meaning_of_its_environment(experiment, tmp_pat
     made = experiment(start={"run": str(imported.folder)})
     data = prepare(made)
     with pytest.raises(RunError, match="quadrat import --data"):
-        training.build_network(made, data, training.read_start(made, data))
+        fitting.build_network(made, data, fitting.read_start(made, data))
