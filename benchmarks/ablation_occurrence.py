@@ -27,6 +27,7 @@ DEPARTURES: dict[str, list[str]] = {
     "the year is not learnt": ["data.yearly=false"],
     "places on the sphere": ["network.encoding=spherical"],
     "warm-up of 100 steps": ["optimiser.warmup_steps=100"],
+    "averaged weights": ["average.ema=0.998"],
     "calibrated probabilities": ["calibrate.probabilities=species"],
     "more weight on what was seen": ["loss.kind=assume-negative"],
     "habitat head": ["network.habitat_head=true"],

@@ -12,7 +12,9 @@ import argparse
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 CAP = 2000
 
@@ -57,63 +59,75 @@ def prepare(options: argparse.Namespace) -> dict[str, Any]:
 
 def train(options: argparse.Namespace) -> dict[str, Any]:
     """Samples a second of an epoch after a first one, and memory beside what must be held."""
-    from quadrat.engine import Backend, FitSettings, fit
-    from quadrat.occurrence.fitting import build_network, make_objective
-    from quadrat.occurrence.samples.batches import SampleBatches
-    from quadrat.occurrence.samples.dataset import prepare as prepare_data
-
-    experiment = _experiment(options, ["optimiser.epochs=3"])
-    data = prepare_data(experiment)
-    batch = experiment.optimiser.batch_size
-    cells = data.partition.train[: options.batches * batch // 48]
-    samples = data.samples(cells)
-    network, _ = build_network(experiment, data)
-    backend = Backend.create("cpu", experiment.optimiser.precision)
-    batches = SampleBatches(samples, batch, device=backend.device, seed=1)
-    settings = FitSettings(experiment.optimiser, experiment.average, experiment.run, seed=1)
-    _forget_peak()
-    result = fit(network, batches, make_objective(experiment, data), settings, backend=backend)
-    seconds = min(float(record["seconds"]) for record in result.records[1:])
-    parameters = sum(p.numel() for p in network.parameters())
-    labels = samples.labels
+    trained = _Trained.of(options, epochs=3)
+    seconds = min(float(record["seconds"]) for record in trained.result.records[1:])
+    parameters = sum(p.numel() for p in trained.network.parameters())
+    labels, batch = trained.samples.labels, trained.experiment.optimiser.batch_size
     held = labels.indptr.nbytes + labels.indices.nbytes
     held += 5 * 4 * parameters + 3 * 4 * batch * labels.columns
     return {
-        "samples_per_second": len(samples) / seconds,
+        "samples_per_second": len(trained.samples) / seconds,
         "species": labels.columns,
         "parameters": parameters,
         "allowed_mb": held / 2**20 + 600,
-        "precision": backend.precision,
+        "precision": trained.backend.precision,
     }
 
 
 def validate(options: argparse.Namespace) -> dict[str, Any]:
-    """Samples a second of a validation epoch with all scores of an epoch."""
-    from quadrat.engine import Backend, evaluate
-    from quadrat.occurrence.fitting import build_network, make_objective
+    """Samples a second of a validation epoch with all scores of an epoch, after some training."""
+    from quadrat.engine import evaluate
     from quadrat.occurrence.samples.batches import SampleBatches
-    from quadrat.occurrence.samples.dataset import prepare as prepare_data
 
-    experiment = _experiment(options, [])
-    data = prepare_data(experiment)
+    trained = _Trained.of(options, epochs=3)
+    data, backend = trained.data, trained.backend
     samples = data.samples(data.partition.validation[: 20 * 1024 // 48])
-    network, _ = build_network(experiment, data)
-    backend = Backend.create("cpu", experiment.optimiser.precision)
     batches = SampleBatches(samples, 1024, device=backend.device, seed=1, shuffle=False)
-    objective = make_objective(experiment, data)
     times = []
     for _ in range(2):
         began = time.perf_counter()
-        evaluate(network, batches, objective.evaluator(), backend=backend)
+        evaluate(trained.network, batches, trained.objective.evaluator(), backend=backend)
         times.append(time.perf_counter() - began)
     return {"samples_per_second": len(samples) / min(times), "species": samples.labels.columns}
+
+
+class _Trained(NamedTuple):
+    """A network after some epochs on a part of the training cells."""
+
+    experiment: Any
+    data: Any
+    samples: Any
+    network: Any
+    objective: Any
+    backend: Any
+    result: Any
+
+    @classmethod
+    def of(cls, options: argparse.Namespace, epochs: int) -> _Trained:
+        from quadrat.engine import Backend, FitSettings, fit
+        from quadrat.occurrence.fitting import build_network, make_objective
+        from quadrat.occurrence.samples.batches import SampleBatches
+        from quadrat.occurrence.samples.dataset import prepare as prepare_data
+
+        experiment = _experiment(options, [f"optimiser.epochs={epochs}"])
+        data = prepare_data(experiment)
+        batch = experiment.optimiser.batch_size
+        cells = np.linspace(0, len(data.partition.train) - 1, options.batches * batch // 48)
+        samples = data.samples(data.partition.train[cells.astype(np.int64)])
+        network, _ = build_network(experiment, data)
+        objective = make_objective(experiment, data)
+        backend = Backend.create("cpu", experiment.optimiser.precision)
+        batches = SampleBatches(samples, batch, device=backend.device, seed=1)
+        settings = FitSettings(experiment.optimiser, experiment.average, experiment.run, seed=1)
+        _forget_peak()
+        result = fit(network, batches, objective, settings, backend=backend)
+        return cls(experiment, data, samples, network, objective, backend, result)
 
 
 def answer(options: argparse.Namespace) -> dict[str, Any]:
     """Milliseconds of a species list of one place and week from a loaded model, on one thread."""
     import statistics
 
-    import numpy as np
     import torch
 
     from quadrat.occurrence.network.model import NetworkSpec
