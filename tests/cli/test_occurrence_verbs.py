@@ -124,6 +124,27 @@ def test_map_layers_hold_what_the_model_answers(
     np.testing.assert_allclose(at, expected, rtol=1e-5)
 
 
+def test_map_cut_at_the_own_threshold_and_blank_far_from_records(
+    quadrat: Callable[..., Outcome], trained: Path, tmp_path: Path
+):
+    from quadrat.predictors import load_run
+
+    rasterio = pytest.importorskip("rasterio", reason="the extra geo is not installed")
+    predictor = load_run(trained).predictor
+    code, out = predictor.vocabulary.codes[3], tmp_path / "present.tif"
+    asked = ["--week", 20, "--step", 10, "--threshold", "species", "--near-only", "--out", out]
+    done = quadrat("map", trained, "--species", code, *asked)
+    assert done.code == 0, done.err
+    with rasterio.open(out) as file:
+        band = file.read(1).ravel()
+    lat, lon = (axis.ravel() for axis in np.mgrid[85:-86:-10, -175:176:10])
+    expected = predictor.probabilities(lat, lon, 20)[:, 3] >= predictor.thresholds[3]
+    far = predictor.is_far(lat, lon)
+    assert 0 < far.mean() < 1
+    np.testing.assert_array_equal(np.isnan(band), far)
+    np.testing.assert_array_equal(band[~far], expected[~far])
+
+
 def test_map_of_all_species_of_a_class(
     quadrat: Callable[..., Outcome], trained: Path, tmp_path: Path
 ):

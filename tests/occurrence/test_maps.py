@@ -8,7 +8,7 @@ import torch
 
 from quadrat.errors import UnknownNameError, UsageError
 from quadrat.geo import CellGrid, RasterGrid, is_land
-from quadrat.occurrence.maps import entropy_bits, map_layers
+from quadrat.occurrence.maps import entropy_bits, map_layers, near_records, presence
 from quadrat.occurrence.network.model import NetworkSpec
 from quadrat.occurrence.predictor import OccurrencePredictor
 from quadrat.occurrence.records.taxonomy import Species, Vocabulary
@@ -101,3 +101,19 @@ def test_requests_that_make_no_sense(predictor):
         map_layers(predictor, "richness", GRID, [1], species="s1")
     with pytest.raises(UsageError, match="Did you mean 'richness'"):
         map_layers(predictor, "richnes", GRID, [1])
+
+
+def test_a_range_is_cut_and_left_blank_far_from_records(predictor):
+    found = map_layers(predictor, "range", GRID, [19], species="s2", land_only=True)
+    least = float(np.nanmedian(found.values))
+    cut = presence(found, least)
+    known = ~np.isnan(found.values)
+    np.testing.assert_array_equal(cut.values[known], found.values[known] >= least)
+    assert 0 < cut.values[known].mean() < 1 and np.isnan(cut.values[~known]).all()
+    assert cut.subject.quantity == "presence"
+    far = np.arange(found.values.shape[1]) % 3 == 0
+    near = near_records(cut, far)
+    assert np.isnan(near.values[:, far]).all()
+    np.testing.assert_array_equal(near.values[:, ~far], cut.values[:, ~far])
+    with pytest.raises(UsageError, match="leave it out of other maps"):
+        presence(map_layers(predictor, "richness", GRID, [19]), 0.1)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from quadrat.cli._options import RunArgument
+from quadrat.cli._options import RunArgument, ThresholdOption, parsed_threshold
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +39,10 @@ def make_map(
     step: Annotated[float | None, typer.Option(help="Degrees between points.")] = None,
     resolution: Annotated[int | None, typer.Option(help="H3 cells instead, 0 to 15.")] = None,
     land_only: Annotated[bool, typer.Option("--land-only", help="Leave the sea blank.")] = False,
+    threshold: ThresholdOption = None,
+    near_only: Annotated[
+        bool, typer.Option("--near-only", help="Leave blank what is far from all records.")
+    ] = False,
     format: Annotated[str | None, typer.Option(help="The format, if not by the ending.")] = None,
 ) -> None:
     """Map where a species is, how many species there are, or how sure the model is."""
@@ -55,6 +59,8 @@ def make_map(
         step=step,
         resolution=resolution,
         land_only=land_only,
+        threshold=parsed_threshold(threshold),
+        near_only=near_only,
         out=out,
         format=format,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -135,6 +135,35 @@ def map_layers(
             found = predictor.probabilities(lat[rows], lon[rows], week, columns=columns)
             values[layer, rows] = of_species(found)
     return MapLayers(subject, tuple(weeks), grid, values)
+
+
+def presence(layers: MapLayers, threshold: float) -> MapLayers:
+    """The range of a species cut at a threshold: 1 where it counts as present, else 0.
+
+    Args:
+        layers: Its probabilities.
+        threshold: The least probability of a presence.
+
+    Raises:
+        UsageError: The layers show something else than a range.
+    """
+    if layers.subject.kind != "range":
+        raise UsageError("a threshold cuts the range of a species; leave it out of other maps.")
+    cut = (layers.values >= threshold).astype(np.float32)
+    values = np.where(np.isnan(layers.values), layers.values, cut)
+    label = f"present (1) from a probability of {threshold:.3g}"
+    subject = replace(layers.subject, quantity="presence", label=label)
+    return replace(layers, subject=subject, values=values)
+
+
+def near_records(layers: MapLayers, far: NDArray[np.bool_]) -> MapLayers:
+    """The same layers, blank where the model has no records near.
+
+    Args:
+        layers: The layers.
+        far: Which places are far from all records ``(N,)``.
+    """
+    return replace(layers, values=np.where(far, np.float32(np.nan), layers.values))
 
 
 def entropy_bits(probability: Values) -> Values:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from quadrat.errors import UnknownNameError, UsageError
 from quadrat.geo import WORLD, Bounds, CellGrid, RasterGrid, cell_count, parse_bounds
 from quadrat.runtime.weeks import WHOLE_YEAR, parse_weeks
-from quadrat.workflow.places import occurrence_run
+from quadrat.workflow.places import Threshold, check_threshold, occurrence_run
 
 if TYPE_CHECKING:
+    from quadrat.occurrence.maps import MapLayers
     from quadrat.predictors import Run
 
 _STEPS = (1.0, 0.5, 0.25, 0.1, 0.05, 0.02, 0.01)
@@ -35,6 +36,8 @@ def make_map(
     step: float | None = None,
     resolution: int | None = None,
     land_only: bool = False,
+    threshold: Threshold | None = None,
+    near_only: bool = False,
     out: Path | str | None = None,
     format: str | None = None,
 ) -> Path:
@@ -52,6 +55,9 @@ def make_map(
         step: Degrees between the points of a grid.
         resolution: H3 cells of this resolution instead of a grid.
         land_only: Leave the sea blank.
+        threshold: Show where the species counts as present, from this probability on;
+            ``"species"``: from the species' own threshold, as the run has fitted it.
+        near_only: Leave blank what is far from all training cells with records.
         out: The file; by default a picture in the run's figures. Its ending says the format:
             ``.png``, ``.svg``, ``.pdf``, ``.gif``, ``.tif``, ``.gpkg`` or ``.geojson``.
         format: The format, where the file's ending does not say it.
@@ -62,10 +68,10 @@ def make_map(
     Raises:
         UnknownNameError: The run does not know the species, the class or the region.
         UsageError: Options contradict one another.
-        RunError: The run is of another family or has not finished.
+        RunError: The run is of another family, has not finished or has no thresholds.
         MissingExtraError: The format needs a package that is not installed.
     """
-    from quadrat.occurrence.maps import map_layers
+    from quadrat.occurrence.maps import map_layers, near_records, presence
     from quadrat.report.map_files import map_format, write_map
 
     opened = occurrence_run(run)
@@ -83,8 +89,23 @@ def make_map(
         group=group or "",
         land_only=land_only,
     )
+    if threshold is not None:
+        layers = presence(layers, _least(opened.predictor, layers, threshold))
+    if near_only:
+        layers = near_records(layers, opened.predictor.is_far(*layers.grid.places()))
     default = opened.path("figures") / f"{_name(layers)}.{kind}"
     return write_map(layers, out if out is not None else default, format=kind)
+
+
+def _least(predictor: Any, layers: MapLayers, threshold: Threshold) -> float:
+    """The probability from which the species of a map counts as present."""
+    check_threshold(threshold)
+    if threshold != "species":
+        return threshold
+    species = layers.subject.species
+    if species is None:
+        raise UsageError("threshold 'species' is that of one species: map its range.")
+    return float(predictor.thresholds[predictor.vocabulary.find(species.code)])
 
 
 def _weeks(weeks: str | int | Sequence[int] | None, kind: str) -> tuple[int, ...]:
