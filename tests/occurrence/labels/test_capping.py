@@ -2,6 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quadrat.occurrence.labels import capping
 from quadrat.occurrence.labels.capping import cap_observations
 from quadrat.occurrence.labels.matrix import LabelMatrix
 
@@ -45,11 +46,12 @@ def test_every_label_is_as_likely_to_stay():
     assert abs(kept / 300 - 0.25).max() < 0.12
 
 
-def test_species_of_a_wide_table_are_capped_too():
-    columns = 70_000
-    rows = np.arange(100)
-    both = np.concatenate([np.zeros(100, int), np.full(100, columns - 1)])
-    labels = LabelMatrix.from_pairs(np.tile(rows, 2), both, (100, columns))
-    capped, lost = cap_observations(labels, 30, 3)
-    assert capped.counts()[[0, 1, columns - 1]].tolist() == [30, 0, 30]
-    assert lost[[0, columns - 1]].tolist() == [70, 70]
+def test_species_are_sorted_in_runs(monkeypatch):
+    rng = np.random.default_rng(0)
+    labels = LabelMatrix.from_pairs(
+        rng.integers(0, 500, 9000), rng.integers(0, 40, 9000), (500, 40)
+    )
+    whole, _ = cap_observations(labels, 30, 3)
+    monkeypatch.setattr(capping, "_LABELS_AT_ONCE", 100)
+    runs, _ = cap_observations(labels, 30, 3)
+    assert as_set(whole) == as_set(runs)

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from quadrat.occurrence.labels.matrix import LabelMatrix
 
 Counts = NDArray[np.int64]
+
+_LABELS_AT_ONCE = 4_000_000
 
 
 def cap_observations(
@@ -31,16 +34,25 @@ def cap_observations(
         return labels, surplus
     kept = np.ones(labels.positives, dtype=bool)
     rng = np.random.default_rng(seed)
-    for own in _places(labels, counts):
-        if len(own) > most:
+    for species in _batches(np.flatnonzero(surplus), counts):
+        for own in _places(labels, species):
             kept[own] = False
             kept[own[rng.choice(len(own), most, replace=False, shuffle=False)]] = True
     return labels.where(kept), surplus
 
 
-def _places(labels: LabelMatrix, counts: Counts) -> Iterator[Counts]:
-    """The positions of the positives of one species after the other."""
-    # Numbers of 16 bits are sorted by their digits, in a time linear in how many there are.
-    short = labels.columns <= np.iinfo(np.uint16).max
-    order = np.argsort(labels.indices.astype(np.uint16 if short else np.int32), kind="stable")
-    yield from np.split(order, np.cumsum(counts)[:-1])
+def _batches(species: Counts, counts: Counts) -> Iterator[Counts]:
+    """Runs of species with few enough labels to be sorted at once."""
+    number = np.cumsum(counts[species]) // _LABELS_AT_ONCE
+    yield from np.split(species, np.flatnonzero(np.diff(number)) + 1)
+
+
+def _places(labels: LabelMatrix, species: Counts) -> Iterator[Counts]:
+    """The positions of each species' positives."""
+    wanted = np.zeros(labels.columns, dtype=bool)
+    wanted[species] = True
+    chosen = np.flatnonzero(wanted[labels.indices])
+    row = (chosen, labels.indices[chosen], np.array([0, len(chosen)]))
+    by_column = sparse.csr_array(row, shape=(1, labels.columns)).tocsc()
+    for column in species:
+        yield by_column.data[by_column.indptr[column] : by_column.indptr[column + 1]]
