@@ -7,8 +7,9 @@ The verbs of the command line are functions here; ``report`` is a package, and i
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from quadrat._lazy import lazy_exports
 
 __version__ = "0.1.0"
 
@@ -41,11 +42,7 @@ if TYPE_CHECKING:
     from quadrat.workflow import submit as submit
     from quadrat.workflow import train as train
 
-
-def __getattr__(name: str) -> Any:
-    if name in _EXPORTS:
-        return getattr(importlib.import_module(_EXPORTS[name]), name)
-    raise AttributeError(f"module 'quadrat' has no attribute '{name}'")
+__getattr__ = lazy_exports(__name__, _EXPORTS)
 
 
 def __dir__() -> list[str]:

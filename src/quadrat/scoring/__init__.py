@@ -5,9 +5,9 @@ Only the scores of species predictions need torch, and they are imported when fi
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from quadrat._lazy import lazy_exports
 from quadrat.scoring.baselines import mean_baseline, metadata_baseline
 from quadrat.scoring.bootstrap import bootstrap_means, bootstrap_ratios, bootstrap_regression
 from quadrat.scoring.geoscore import GeoScore, geoscore, geoscores
@@ -59,8 +59,4 @@ __all__ = [
     "weighted_r2",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _NEED_TORCH:
-        return getattr(importlib.import_module(_NEED_TORCH[name]), name)
-    raise AttributeError(f"module 'quadrat.scoring' has no attribute '{name}'")
+__getattr__ = lazy_exports(__name__, _NEED_TORCH)

@@ -5,8 +5,9 @@ Trials are trainings without a run folder. The names are imported when they are 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from quadrat._lazy import lazy_exports
 
 _EXPORTS = {
     "Range": "quadrat.search.schema",
@@ -27,8 +28,4 @@ if TYPE_CHECKING:
     from quadrat.search.space import read_space as read_space
     from quadrat.search.tuning import tune as tune
 
-
-def __getattr__(name: str) -> Any:
-    if name in _EXPORTS:
-        return getattr(importlib.import_module(_EXPORTS[name]), name)
-    raise AttributeError(f"module 'quadrat.search' has no attribute '{name}'")
+__getattr__ = lazy_exports(__name__, _EXPORTS)

@@ -5,9 +5,9 @@ Only the losses need torch, and they are imported when first used.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from quadrat._lazy import lazy_exports
 from quadrat.targets.covariance import error_covariance
 from quadrat.targets.distributions import DISTRIBUTIONS, Distribution, Prediction
 from quadrat.targets.transforms import TRANSFORMS, TargetScaler, Transform
@@ -32,8 +32,4 @@ __all__ = [
     "error_covariance",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _NEED_TORCH:
-        return getattr(importlib.import_module("quadrat.targets.losses"), name)
-    raise AttributeError(f"module 'quadrat.targets' has no attribute '{name}'")
+__getattr__ = lazy_exports(__name__, dict.fromkeys(_NEED_TORCH, "quadrat.targets.losses"))

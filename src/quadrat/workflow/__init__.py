@@ -5,8 +5,9 @@ They are imported when they are first used, because most verbs need only one of 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from quadrat._lazy import lazy_exports
 
 _EXPORTS = {
     "birdnet_lists": "quadrat.workflow.species_lists",
@@ -41,8 +42,4 @@ if TYPE_CHECKING:
     from quadrat.workflow.species_lists import birdnet_lists as birdnet_lists
     from quadrat.workflow.training import train as train
 
-
-def __getattr__(name: str) -> Any:
-    if name in _EXPORTS:
-        return getattr(importlib.import_module(_EXPORTS[name]), name)
-    raise AttributeError(f"module 'quadrat.workflow' has no attribute '{name}'")
+__getattr__ = lazy_exports(__name__, _EXPORTS)
