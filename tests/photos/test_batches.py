@@ -20,7 +20,7 @@ from quadrat.photos.batches import (
     mirrored,
     view_rows,
 )
-from quadrat.photos.fusion import Metadata
+from quadrat.photos.fusion.plain import Metadata
 from quadrat.runtime.images import ImagePreprocessing, PhotoError, load_view
 
 OWNER = np.array([0, 0, 1, 2, 2, 2, 3], dtype=np.int64)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from quadrat.engine import IndexBatches
-from quadrat.photos._threads import in_threads
-from quadrat.photos.fusion import Metadata
+from quadrat.photos.fusion.plain import Metadata
+from quadrat.photos.views.threads import in_threads
 from quadrat.runtime.images import ImagePreprocessing, load_view
 
 Flips = Literal["none", "horizontal", "vertical", "both"]

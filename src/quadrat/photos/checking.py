@@ -13,7 +13,7 @@ from quadrat.photos.batches import MIRRORED
 from quadrat.photos.encoders import PhotoEncoder, PrecomputedEncoder, create_encoder
 from quadrat.photos.objective import require_primary
 from quadrat.photos.preparation import Prepared, prepare
-from quadrat.photos.samples import load_samples
+from quadrat.photos.samples.loading import load_samples
 from quadrat.photos.schema import PhotosExperiment
 
 _TIMED = 4

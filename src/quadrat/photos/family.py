@@ -12,7 +12,7 @@ from quadrat.photos import preparation
 from quadrat.photos.checking import check
 from quadrat.photos.judging import PHOTO_ALONE, judge
 from quadrat.photos.predictor import PhotosPredictor
-from quadrat.photos.samples import Samples
+from quadrat.photos.samples.loading import Samples
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.photos.training import held_out_of, train
 from quadrat.photos.trials import data_key, prepare, validation_score

@@ -30,14 +30,14 @@ from quadrat.photos.batches import (
     Views,
 )
 from quadrat.photos.encoders import PhotoEncoder, create_encoder
-from quadrat.photos.fusion import Metadata
+from quadrat.photos.features.source import FeatureSource, pooled
+from quadrat.photos.fusion.plain import Metadata
 from quadrat.photos.member import Member, lowest_values
-from quadrat.photos.network import NetworkSpec, PhotosNetwork
+from quadrat.photos.network.photos_network import NetworkSpec, PhotosNetwork
 from quadrat.photos.objective import PhotosObjective, target_weights
 from quadrat.photos.predictions import Answer
-from quadrat.photos.samples import Samples
+from quadrat.photos.samples.loading import Samples
 from quadrat.photos.schema import PhotosExperiment
-from quadrat.photos.sources import FeatureSource, pooled
 from quadrat.runtime.balance import Balance, Identity
 from quadrat.runtime.metadata import MetadataEncoder
 from quadrat.targets import TargetScaler, error_covariance

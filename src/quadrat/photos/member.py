@@ -16,11 +16,11 @@ from torch import Tensor
 
 from quadrat.errors import RunError
 from quadrat.photos.encoders import PhotoEncoder
-from quadrat.photos.fusion import Metadata
-from quadrat.photos.network import NetworkSpec, PhotosNetwork
+from quadrat.photos.features.source import FeatureSource
+from quadrat.photos.fusion.plain import Metadata
+from quadrat.photos.network.photos_network import NetworkSpec, PhotosNetwork
 from quadrat.photos.predictions import Answer
-from quadrat.photos.samples import Samples
-from quadrat.photos.sources import FeatureSource
+from quadrat.photos.samples.loading import Samples
 from quadrat.runs import atomic_path
 from quadrat.runtime.metadata import MetadataEncoder
 from quadrat.targets import TargetScaler

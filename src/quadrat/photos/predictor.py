@@ -12,12 +12,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from quadrat.engine import current_progress
+from quadrat.photos.features.source import FeatureSource, readable
 from quadrat.photos.learner import balance_of
 from quadrat.photos.member import Member
 from quadrat.photos.predictions import Answer, Predictions, pool
-from quadrat.photos.samples import Samples, load_samples
+from quadrat.photos.samples.loading import Samples, load_samples
 from quadrat.photos.schema import PhotosExperiment
-from quadrat.photos.sources import FeatureSource, readable
 from quadrat.targets import Prediction
 
 Array = NDArray[np.float64]

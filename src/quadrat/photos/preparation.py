@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from quadrat.engine import current_progress
 from quadrat.experiment import CheckReport
-from quadrat.photos.audit import PhotoAudit, audit_photos, audit_targets, keep_readable
-from quadrat.photos.samples import Samples, load_samples
+from quadrat.photos.samples.audit import PhotoAudit, audit_photos, audit_targets, keep_readable
+from quadrat.photos.samples.loading import Samples, load_samples
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.runtime.balance import Balance, Identity
 from quadrat.splits import Folds, combine, find_leaks, make_folds, shift_report

@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from quadrat.errors import DataError, closest
-from quadrat.photos._rows import read_rows
 from quadrat.photos.predictions import Predictions
 from quadrat.photos.predictor import PhotosPredictor
+from quadrat.photos.samples._rows import read_rows
 from quadrat.photos.schema import DataSection
 from quadrat.tables import FIRST_ROW, read_table, require_columns
 

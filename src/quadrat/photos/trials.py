@@ -7,11 +7,11 @@ import json
 from quadrat.engine import Backend, Report, RunningScore
 from quadrat.errors import DataError, UsageError
 from quadrat.photos import preparation
+from quadrat.photos.features.source import FeatureSource
 from quadrat.photos.learner import NetworkLearner
 from quadrat.photos.objective import require_primary
 from quadrat.photos.preparation import Prepared
 from quadrat.photos.schema import PhotosExperiment
-from quadrat.photos.sources import FeatureSource
 from quadrat.photos.training import part_of
 from quadrat.scoring import primary_direction
 

@@ -39,7 +39,7 @@ class Known:
 def known_samples(contents: Contents) -> Known:
     """Groups and photo paths, from the data table, if it still lies where it was."""
     from quadrat.experiment import load
-    from quadrat.photos.samples import load_samples
+    from quadrat.photos.samples.loading import load_samples
     from quadrat.photos.schema import PhotosExperiment
 
     try:

@@ -12,8 +12,8 @@ import torch
 
 from quadrat.errors import DataError, UsageError
 from quadrat.photos.encoders import PrecomputedEncoder, create_encoder
-from quadrat.photos.features import encode_views, precomputed_features
-from quadrat.photos.samples import Samples, load_samples
+from quadrat.photos.features.encoding import encode_views, precomputed_features
+from quadrat.photos.samples.loading import Samples, load_samples
 from tests.photos.tables import experiment, save, wide
 
 MATRIX = np.arange(18, dtype=np.float32).reshape(6, 3)

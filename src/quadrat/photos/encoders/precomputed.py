@@ -12,7 +12,7 @@ from torch import Tensor
 
 from quadrat.errors import DataError, UsageError, closest
 from quadrat.photos.encoders.base import PhotoEncoder, encoders, reason
-from quadrat.photos.samples import Samples
+from quadrat.photos.samples.loading import Samples
 from quadrat.photos.schema import EncoderSection, ViewsSection
 from quadrat.runtime.images import ImagePreprocessing
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import Ridge as SklearnRidge
 
-from quadrat.photos.ridge import PARTS, PENALTIES, Design, _parts, fit_ridge
+from quadrat.photos.network.ridge import PARTS, PENALTIES, Design, _parts, fit_ridge
 from quadrat.splits import group_folds
 
 ROWS, TARGETS = 40, 3

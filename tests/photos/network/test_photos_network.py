@@ -11,10 +11,16 @@ import torch
 from torch import Tensor
 
 from quadrat.errors import UnknownNameError
-from quadrat.photos.fusion import FusionSpec, Metadata, MetadataDropout, MlpFusion, mean_by_owner
-from quadrat.photos.heads import HeadSpec, LinearHead, MlpHead
-from quadrat.photos.network import REACH, NetworkSpec, PhotosNetwork
-from quadrat.photos.start import LEAST_ERROR, LinearStart
+from quadrat.photos.fusion.plain import (
+    FusionSpec,
+    Metadata,
+    MetadataDropout,
+    MlpFusion,
+    mean_by_owner,
+)
+from quadrat.photos.heads.plain import HeadSpec, LinearHead, MlpHead
+from quadrat.photos.network.photos_network import REACH, NetworkSpec, PhotosNetwork
+from quadrat.photos.network.start import LEAST_ERROR, LinearStart
 from quadrat.runtime.metadata import MetadataEncoder
 
 WIDTH, ROWS = 6, 40

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quadrat.errors import DataError
-from quadrat.photos._threads import in_threads
-from quadrat.photos.samples import Samples
+from quadrat.photos.samples.loading import Samples
+from quadrat.photos.views.threads import in_threads
 from quadrat.runtime.balance import Balance
 from quadrat.runtime.images import PhotoError, open_photo
 from quadrat.splits import Fold, Leak, find_leaks

@@ -15,12 +15,10 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from quadrat.errors import ExperimentError, closest
 
 if TYPE_CHECKING:
-    from quadrat.photos.schema import (
-        DataSection,
-        EncoderSection,
-        PhotosExperiment,
-        SplitSection,
-    )
+    from quadrat.photos.schema import PhotosExperiment
+    from quadrat.photos.schema.data import DataSection
+    from quadrat.photos.schema.encoder import EncoderSection
+    from quadrat.photos.schema.split import SplitSection
 
 BUNDLED = "timm:tf_efficientnet_lite0"
 """The encoder whose weights are installed with quadrat."""

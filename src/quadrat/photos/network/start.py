@@ -7,8 +7,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from quadrat.photos.fusion import Metadata
-from quadrat.photos.ridge import Design, Ridge, fit_ridge
+from quadrat.photos.fusion.plain import Metadata
+from quadrat.photos.network.ridge import Design, Ridge, fit_ridge
 from quadrat.runtime.metadata import EncodedMetadata
 
 LEAST_ERROR = 1e-3

@@ -11,12 +11,17 @@ from numpy.typing import NDArray
 
 from quadrat.engine import current_progress
 from quadrat.errors import DataError
-from quadrat.photos.audit import audit_photos, keep_readable
 from quadrat.photos.batches import Flips
 from quadrat.photos.encoders import PhotoEncoder, PrecomputedEncoder
-from quadrat.photos.features import FeatureCache, ViewFeatures, encode_views, precomputed_features
-from quadrat.photos.fusion import mean_by_owner
-from quadrat.photos.samples import Samples
+from quadrat.photos.features.encoding import (
+    FeatureCache,
+    ViewFeatures,
+    encode_views,
+    precomputed_features,
+)
+from quadrat.photos.fusion.plain import mean_by_owner
+from quadrat.photos.samples.audit import audit_photos, keep_readable
+from quadrat.photos.samples.loading import Samples
 from quadrat.runtime.images import ImagePreprocessing, PhotoError
 
 _BATCH = {"cpu": 16}

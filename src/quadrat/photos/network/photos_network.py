@@ -12,10 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from quadrat.photos.encoders import PhotoEncoder
-from quadrat.photos.fusion import FusionSpec, Metadata, MetadataDropout, fusions, mean_by_owner
-from quadrat.photos.heads import HeadSpec, heads
+from quadrat.photos.fusion.plain import (
+    FusionSpec,
+    Metadata,
+    MetadataDropout,
+    fusions,
+    mean_by_owner,
+)
+from quadrat.photos.heads.plain import HeadSpec, heads
+from quadrat.photos.network.start import LinearStart
 from quadrat.photos.schema import PhotosExperiment
-from quadrat.photos.start import LinearStart
 from quadrat.targets import DISTRIBUTIONS
 
 LARGEST_EMBEDDING = 16

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from quadrat.errors import DataError
-from quadrat.photos.samples import Samples, load_samples
+from quadrat.photos.samples.loading import Samples, load_samples
 from tests.photos.tables import TARGETS, experiment, long, save, wide
 
 

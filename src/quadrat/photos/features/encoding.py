@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from quadrat.engine import stop_requested
 from quadrat.errors import DataError, Stopped
-from quadrat.photos._threads import in_threads
 from quadrat.photos.encoders import PhotoEncoder, PrecomputedEncoder
 from quadrat.photos.encoders.precomputed import find_rows, read_matrix
-from quadrat.photos.feature_cache import FeatureCache
-from quadrat.photos.samples import Samples
+from quadrat.photos.features.cache import FeatureCache
+from quadrat.photos.samples.loading import Samples
+from quadrat.photos.views.threads import in_threads
 from quadrat.runtime.images import ImagePreprocessing, PhotoError, load_view
 
 __all__ = [

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from quadrat.errors import DataError
-from quadrat.photos.audit import audit_photos, audit_targets, keep_readable
-from quadrat.photos.samples import Samples, load_samples
+from quadrat.photos.samples.audit import audit_photos, audit_targets, keep_readable
+from quadrat.photos.samples.loading import Samples, load_samples
 from quadrat.runtime.balance import Balance, Identity
 from quadrat.splits import Fold
 from tests.photos.tables import TARGETS, experiment, paint, save, wide

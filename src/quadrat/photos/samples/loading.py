@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from quadrat.errors import DataError, closest
-from quadrat.photos._rows import Rows, read_rows, unusable
+from quadrat.photos.samples._rows import Rows, read_rows, unusable
 from quadrat.photos.schema import DataSection, PhotosExperiment
 from quadrat.tables import FIRST_ROW, read_table
 

@@ -19,9 +19,9 @@ from quadrat.caches import cache_folder
 from quadrat.engine import stops_gracefully
 from quadrat.errors import DataError, Stopped
 from quadrat.photos.encoders import PhotoEncoder, create_encoder
-from quadrat.photos.feature_cache import FeatureCache
-from quadrat.photos.features import content_hash, encode_views
-from quadrat.photos.samples import Samples, load_samples
+from quadrat.photos.features.cache import FeatureCache
+from quadrat.photos.features.encoding import content_hash, encode_views
+from quadrat.photos.samples.loading import Samples, load_samples
 from quadrat.photos.schema import EncoderSection, ViewsSection
 from quadrat.runtime.images import PhotoError, load_view
 from tests.photos.tables import experiment, paint, save, wide
@@ -174,7 +174,7 @@ import sys, warnings
 from pathlib import Path
 import numpy as np
 from quadrat.caches import cache_folder
-from quadrat.photos.feature_cache import FeatureCache
+from quadrat.photos.features.cache import FeatureCache
 
 folder, offset = Path(sys.argv[1]), int(sys.argv[2])
 warnings.simplefilter("error")

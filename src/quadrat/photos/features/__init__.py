@@ -1,0 +1,1 @@
+"""What a frozen encoder says of photos: computed once, cached, looked up."""

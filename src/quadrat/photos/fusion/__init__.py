@@ -1,0 +1,1 @@
+"""From the views of a sample and its metadata to one vector."""

@@ -1,0 +1,1 @@
+"""From a sample's vector to the parameters of its targets."""

@@ -1,0 +1,1 @@
+"""Samples: photos with metadata and targets, as tables tell them."""

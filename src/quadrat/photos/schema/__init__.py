@@ -1,0 +1,58 @@
+"""The experiment file of the photos family: its sections, keys and defaults."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from quadrat.experiment import Experiment
+from quadrat.photos.schema import rules
+from quadrat.photos.schema.balance import BalanceMethodSection, BalanceSection
+from quadrat.photos.schema.data import DataSection
+from quadrat.photos.schema.encoder import EncoderSection
+from quadrat.photos.schema.kinds import Size
+from quadrat.photos.schema.learning import LossSection, PhotosOptimiser, PhotosRun
+from quadrat.photos.schema.network import FusionSection, HeadSection
+from quadrat.photos.schema.split import SplitSection
+from quadrat.photos.schema.views import AugmentSection, ViewsSection
+
+__all__ = [
+    "AugmentSection",
+    "BalanceMethodSection",
+    "BalanceSection",
+    "DataSection",
+    "EncoderSection",
+    "FusionSection",
+    "HeadSection",
+    "LossSection",
+    "PhotosExperiment",
+    "PhotosOptimiser",
+    "PhotosRun",
+    "Size",
+    "SplitSection",
+    "ViewsSection",
+]
+
+
+class PhotosExperiment(Experiment):
+    """One experiment of the photos family."""
+
+    family: Literal["photos"] = Field("photos", description="The family of models.")
+    data: DataSection = Field(description="Tables, photos and columns.")
+    balance: tuple[BalanceSection, ...] = Field((), description="Identities between targets.")
+    balance_method: BalanceMethodSection = Field(default_factory=BalanceMethodSection)
+    split: SplitSection = Field(description="Which samples are held out.")
+    views: ViewsSection = Field(default_factory=ViewsSection)
+    augment: AugmentSection = Field(default_factory=AugmentSection)
+    encoder: EncoderSection = Field(default_factory=EncoderSection)
+    fusion: FusionSection = Field(default_factory=FusionSection)
+    head: HeadSection = Field(default_factory=HeadSection)
+    loss: LossSection = Field(default_factory=LossSection)
+    optimiser: PhotosOptimiser = Field(default_factory=PhotosOptimiser)
+    run: PhotosRun = Field(default_factory=PhotosRun)
+
+    @model_validator(mode="after")
+    def _agree(self) -> PhotosExperiment:
+        rules.raise_problems(rules.experiment_problems(self))
+        return self

@@ -1,0 +1,37 @@
+"""`[fusion]` and `[head]`: from vectors and metadata to targets."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from quadrat.experiment import Section
+from quadrat.photos.schema.kinds import Fraction, Rate, Width
+
+
+class FusionSection(Section):
+    """How the photos' vectors and the metadata become one vector a sample."""
+
+    kind: Literal["mlp"] = Field("mlp", description="mlp: joined and passed through a layer.")
+    hidden: Width = Field(256, description="Width of the sample's vector.")
+    dropout: Fraction = Field(0.1, description="Share of units that are dropped in training.")
+    embedding: dict[str, Width] = Field(
+        default_factory=dict,
+        description="Categorical column → width of its vector; by default half the number of its "
+        "values, at most 16.",
+    )
+
+
+class HeadSection(Section):
+    """What turns a sample's vector into targets."""
+
+    kind: Literal["mlp", "linear"] = Field("mlp", description="mlp: hidden layers; linear: none.")
+    shared: bool = Field(True, description="One hidden part for all targets, or one for each.")
+    hidden: tuple[Width, ...] = Field((256,), description="Widths of the hidden layers (mlp).")
+    distribution: Literal["point", "gaussian"] = Field(
+        "point", description="point: one number a target; gaussian: mean and standard deviation."
+    )
+    learning_rate: Rate | None = Field(
+        None, description="Of head and fusion; optimiser.learning_rate if unset."
+    )

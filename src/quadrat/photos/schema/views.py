@@ -1,0 +1,51 @@
+"""`[views]` and `[augment]`: what a network sees of a photo."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from quadrat.experiment import Section
+from quadrat.photos.schema.kinds import Fraction, Size
+
+
+class ViewsSection(Section):
+    """How a photo is brought to the encoder's size."""
+
+    size: Size | None = Field(
+        None, description="Side, or [height, width], in pixels; the encoder's own if unset."
+    )
+    predict_size: Size | None = Field(
+        None, description="The same for held-out and new photos; views.size if unset."
+    )
+    fit: Literal["squash", "pad", "crop"] = Field(
+        "squash",
+        description="squash: resized whatever its proportions; pad: kept whole, with a border of "
+        "the encoder's mean colour; crop: the largest middle part of the right proportions.",
+    )
+
+    @field_validator("size", "predict_size")
+    @classmethod
+    def _in_range(cls, value: Size | None) -> Size | None:
+        sides = (value,) if isinstance(value, int) else (value or ())
+        if any(not 16 <= side <= 8192 for side in sides):
+            raise ValueError("sides must lie between 16 and 8192 pixels")
+        return value
+
+
+class AugmentSection(Section):
+    """What is varied in training."""
+
+    flips: Literal["none", "horizontal", "vertical", "both"] = Field(
+        "none", description="Mirror photos at random, along these axes."
+    )
+    metadata_dropout: Fraction = Field(
+        0.3,
+        description="Share of training samples whose metadata are all hidden, so that a photo "
+        "alone can be predicted.",
+    )
+    category_dropout: Fraction = Field(
+        0.1,
+        description="Share of single categories that are hidden, so that 'unknown' is trained.",
+    )
