@@ -167,7 +167,7 @@ def test_impossible_balances_are_told(identities: list[dict[str, Any]], told: st
 
 @pytest.mark.parametrize("name", ["pasture-frozen", "beetle-parts"])
 def test_the_recipes_are_experiments(name: str):
-    source = Path(__file__).parents[2] / "src" / "quadrat" / "recipes" / f"{name}.toml"
+    source = Path(__file__).parents[3] / "src" / "quadrat" / "recipes" / f"{name}.toml"
     experiment = load(source, ["data.table=other.csv"])
     assert isinstance(experiment, PhotosExperiment)
     assert experiment.balance
