@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
@@ -23,6 +23,19 @@ from quadrat.targets import Prediction
 Array = NDArray[np.float64]
 
 _LISTED = 5
+
+
+class TablePredictor(Protocol):
+    """What answers for tables of photos: a model, or several models together."""
+
+    @property
+    def experiment(self) -> PhotosExperiment:
+        """Names the columns that a table must have."""
+        ...
+
+    def predict(self, table: pl.DataFrame | Path | str) -> Predictions:
+        """Answers for the samples of a table."""
+        ...
 
 
 class PhotosPredictor:

@@ -11,7 +11,7 @@ import polars as pl
 
 from quadrat.errors import DataError, closest
 from quadrat.photos.predictions import Predictions
-from quadrat.photos.predictor import PhotosPredictor
+from quadrat.photos.predictor import TablePredictor
 from quadrat.photos.samples._rows import read_rows
 from quadrat.photos.schema import DataSection
 from quadrat.tables import FIRST_ROW, read_table, require_columns
@@ -99,7 +99,7 @@ def check_submission(frame: pl.DataFrame, ids: Sequence[str]) -> None:
 
 
 def submission_from_predictor(
-    predictor: PhotosPredictor, test: Path, like: Path | None = None
+    predictor: TablePredictor, test: Path, like: Path | None = None
 ) -> pl.DataFrame:
     """Predicts a test table and makes a submission; see `make_submission`."""
     predictions = predictor.predict(test)

@@ -14,7 +14,7 @@ from quadrat.photos.judging import HeldOut, judge, oof_table
 from quadrat.photos.learner import NetworkLearner, Part
 from quadrat.photos.member import Member
 from quadrat.photos.objective import require_primary
-from quadrat.photos.predictor import PhotosPredictor
+from quadrat.photos.predictor import PhotosPredictor, TablePredictor
 from quadrat.photos.preparation import Prepared, prepare, report_json
 from quadrat.photos.saving import WEIGHTS, describe_predictor
 from quadrat.photos.schema import PhotosExperiment
@@ -74,7 +74,7 @@ def train(
         write_table(oof, run.path("oof.parquet"))
         predictor = PhotosPredictor(experiment, members, learner.source)
         describe_predictor(predictor, run.folder)
-        _predict_test(predictor, run)
+        predict_test(predictor, run)
         write_json(run.path("metrics.json"), metrics)
     backend.wait()
     return metrics
@@ -185,8 +185,13 @@ def _held_out_path(run: Run, fold: Fold) -> Path:
     return run.fold(fold.index) / "held_out.parquet"
 
 
-def _predict_test(predictor: PhotosPredictor, run: Run) -> None:
-    """Predicts ``data.test``, and makes a submission where its rows have names."""
+def predict_test(predictor: TablePredictor, run: Run) -> None:
+    """Predicts ``data.test``, and makes a submission where its rows have names.
+
+    Args:
+        predictor: A photos model, or an ensemble of such.
+        run: Where the tables go.
+    """
     data = predictor.experiment.data
     if data.test is None:
         return
