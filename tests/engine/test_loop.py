@@ -14,7 +14,15 @@ from quadrat.engine import Backend, fit
 from quadrat.engine.state import DamagedStateWarning
 from quadrat.errors import NonFiniteLossError, Stopped, TrainingError
 from quadrat.runs import History
-from tests.engine.toy import ToyModule, ToyObjective, toy_batches, toy_data, toy_settings
+from tests.engine.toy import (
+    ToyModule,
+    ToyNormed,
+    ToyObjective,
+    toy_batches,
+    toy_data,
+    toy_groups,
+    toy_settings,
+)
 
 
 @pytest.fixture
@@ -23,20 +31,23 @@ def backend() -> Backend:
 
 
 def train(backend: Backend, folder: Path | None, history: History | None = None, **options):
-    torch.manual_seed(0)
-    module = options.pop("module", None) or ToyModule()
+    torch.manual_seed(options.pop("seed_of_torch", 0))
+    module = options.pop("module", None) or options.pop("kind", ToyModule)()
     on_epoch = options.pop("on_epoch", None)
+    objective = options.pop("objective", None) or ToyObjective()
+    groups = toy_groups(module, options.pop("frozen_epochs", 0))
     x, y = toy_data()
     result = fit(
         module,
         toy_batches(x[:64], y[:64]),
-        ToyObjective(),
+        objective,
         toy_settings(**options),
         backend=backend,
         validation=toy_batches(x[64:], y[64:], shuffle=False),
         state=folder,
         history=history,
         on_epoch=on_epoch,
+        groups=groups,
     )
     return module, result
 
@@ -61,40 +72,43 @@ def test_training_learns_and_keeps_the_best_state(backend, tmp_path):
     assert not module.training
 
 
-@pytest.mark.parametrize("ema", [0.0, 0.9])
+AVERAGES = {
+    "none": {},
+    "ema": {"ema": 0.9},
+    "swa": {"swa": 0.4, "ema": 0.5},
+    "snapshots": {"snapshots": 3},
+    "predictions": {"snapshots": 2, "snapshot_of": "predictions"},
+}
+
+
+class Interrupting(ToyObjective):
+    """Asks to stop at the n-th batch, as a signal would."""
+
+    def __init__(self, n: int) -> None:
+        self.left = n
+
+    def loss(self, module, batch):
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return super().loss(module, batch)
+
+
+@pytest.mark.parametrize("averages", AVERAGES.values(), ids=AVERAGES)
 @pytest.mark.parametrize("accumulate", [1, 3])
-def test_resume_after_any_step_is_bit_equal(backend, tmp_path, ema, accumulate):
-    whole, expected = train(backend, None, ema=ema, accumulate=accumulate)
-
-    class Interrupting(ToyObjective):
-        """Asks to stop at the n-th batch, as a signal would."""
-
-        def __init__(self, n: int) -> None:
-            self.left = n
-
-        def loss(self, module, batch):
-            self.left -= 1
-            if self.left == 0:
-                os.kill(os.getpid(), signal.SIGTERM)
-            return super().loss(module, batch)
-
-    x, y = toy_data()
-    for n in (1, 3, 6, 11):
+def test_resume_after_any_step_is_bit_equal(backend, tmp_path, averages, accumulate):
+    options = {**averages, "accumulate": accumulate, "kind": ToyNormed, "frozen_epochs": 2}
+    whole, expected = train(backend, None, **options)
+    for n in (1, 3, 6, 11, 18):
         folder = tmp_path / f"state-{n}"
-        torch.manual_seed(0)
         with pytest.raises(Stopped):
-            fit(
-                ToyModule(),
-                toy_batches(x[:64], y[:64]),
-                Interrupting(n),
-                toy_settings(ema=ema, accumulate=accumulate),
-                backend=backend,
-                validation=toy_batches(x[64:], y[64:], shuffle=False),
-                state=folder,
-            )
-        torch.manual_seed(99)
-        resumed, result = train(backend, folder, ema=ema, accumulate=accumulate)
+            train(backend, folder, **options, objective=Interrupting(n))
+        resumed, result = train(backend, folder, seed_of_torch=99, **options)
         assert same(whole, resumed)
+        assert result.averaged == expected.averaged
+        assert result.score == expected.score
+        for mine, other in zip(result.states, expected.states, strict=True):
+            assert all(torch.equal(mine[name], other[name]) for name in other)
         strip = [{k: v for k, v in r.items() if k != "seconds"} for r in result.records]
         assert strip == [{k: v for k, v in r.items() if k != "seconds"} for r in expected.records]
 
@@ -225,12 +239,12 @@ def test_two_processes_end_with_equal_weights(tmp_path):
             from tests.engine.toy import *
             backend = Backend.create("cpu", "fp32")
             torch.manual_seed(0)
-            module, (x, y) = ToyModule(), toy_data()
+            module, (x, y) = ToyNormed(), toy_data()
             batches = toy_batches(x[:64], y[:64], rank=backend.rank, world=backend.world)
             validation = toy_batches(x[64:], y[64:], shuffle=False)
-            result = fit(module, batches, ToyObjective(), toy_settings(accumulate=2),
-                         backend=backend, validation=validation)
-            total = sum(float(p.sum()) for p in module.parameters())
+            result = fit(module, batches, ToyObjective(), toy_settings(accumulate=2, swa=0.5),
+                         backend=backend, validation=validation, groups=toy_groups(module, 2))
+            total = sum(float(t.double().sum()) for t in module.state_dict().values())
             with open(f"{sys.argv[1]}/{backend.rank}.txt", "w") as handle:
                 handle.write(f"{backend.world} {result.score!r} {total!r} {result.epochs}")
             """

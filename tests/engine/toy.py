@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from quadrat.engine import FitSettings, IndexBatches, Losses
+from quadrat.engine import FitSettings, IndexBatches, Losses, ParameterGroup, parameter_groups
 from quadrat.experiment import AverageSection, OptimiserSection, RunSection
 
 
@@ -30,6 +30,16 @@ class ToyModule(nn.Module):
 
     def forward(self, batch: ToyBatch) -> Tensor:
         return self.layers(batch.x).float().squeeze(1)
+
+
+class ToyNormed(ToyModule):
+    """With a batch norm, whose counter is an integer buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Dropout(0.2), nn.Linear(8, 1)
+        )
 
 
 class ToyEvaluator:
@@ -69,8 +79,17 @@ def toy_batches(x: Tensor, y: Tensor, **options: Any) -> IndexBatches[ToyBatch]:
     return IndexBatches(len(x), 16, make, **{"seed": 1, **options})
 
 
-def toy_settings(*, ema: float = 0.0, seed: int = 3, **optimiser: Any) -> FitSettings:
-    section = {"epochs": 5, "learning_rate": 1e-2, "precision": "fp32", **optimiser}
+def toy_settings(*, seed: int = 3, **given: Any) -> FitSettings:
+    """Settings; what is not a key of the averages belongs to the optimiser."""
+    averages = {name: given.pop(name) for name in AverageSection.model_fields if name in given}
+    section = {"epochs": 5, "learning_rate": 1e-2, "precision": "fp32", **given}
     return FitSettings(
-        OptimiserSection(**section), AverageSection(ema=ema), RunSection(device="cpu"), seed
+        OptimiserSection(**section), AverageSection(**averages), RunSection(device="cpu"), seed
     )
+
+
+def toy_groups(module: ToyModule, frozen_epochs: int = 0) -> list[ParameterGroup]:
+    """The first layers, which may be frozen for some epochs, and the last one."""
+    first = parameter_groups(module.layers[:-1], 1e-2, 1e-3, name="first")
+    first = [replace(group, frozen_epochs=frozen_epochs) for group in first]
+    return first + parameter_groups(module.layers[-1], 1e-2, 1e-3, name="last")

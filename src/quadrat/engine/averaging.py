@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 
-class MovingAverage:
-    """An exponential moving average of weights and buffers.
+class WeightAverage:
+    """An average of a module's weights and buffers that moves with every update.
 
-    The decay is warmed up, ``min(decay, (1 + t) / (10 + t))`` after ``t`` updates, so that a short
-    training is not held back by its first steps. Integer buffers are copied, not averaged.
+    Integer buffers are copied, not averaged: a counter of batches has no mean.
 
     Args:
         module: The module whose weights are averaged; the average begins as a copy.
-        decay: The decay that the average ends up with.
     """
 
-    def __init__(self, module: nn.Module, decay: float) -> None:
-        self.decay = decay
+    def __init__(self, module: nn.Module) -> None:
         self.updates = 0
         self.weights = {name: t.detach().clone() for name, t in module.state_dict().items()}
+
+    def share(self) -> float:
+        """How far the present update goes from the average to the module's weights, 0 to 1."""
+        raise NotImplementedError
 
     @torch.no_grad()
     def update(self, module: nn.Module) -> None:
         """Moves the average towards the module's weights."""
         self.updates += 1
-        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         pairs = [(self.weights[name], tensor) for name, tensor in module.state_dict().items()]
         moving = [(mean, now) for mean, now in pairs if mean.is_floating_point()]
-        torch._foreach_lerp_([m for m, _ in moving], [n for _, n in moving], 1.0 - decay)
+        torch._foreach_lerp_([m for m, _ in moving], [n for _, n in moving], self.share())
         for mean, now in pairs:
             if not mean.is_floating_point():
                 mean.copy_(now)
@@ -47,16 +48,58 @@ class MovingAverage:
         finally:
             module.load_state_dict(own)
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """The average and its number of updates."""
         return {"updates": self.updates, "weights": self.weights}
 
-    def load_state_dict(self, state: dict[str, object]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Takes up a saved average."""
-        saved = state["weights"]
-        if not isinstance(saved, dict) or not isinstance(state["updates"], int):
-            raise ValueError("this is not the state of a moving average")
-        self.updates = state["updates"]
+        self.updates = int(state["updates"])
         for name, tensor in self.weights.items():
-            value: Tensor = saved[name]
-            tensor.copy_(value)
+            tensor.copy_(state["weights"][name])
+
+
+class MovingAverage(WeightAverage):
+    """An exponential moving average.
+
+    The decay is warmed up, ``min(decay, (1 + t) / (10 + t))`` after ``t`` updates, so that a short
+    training is not held back by its first steps.
+
+    Args:
+        module: The module whose weights are averaged; the average begins as a copy.
+        decay: The decay that the average ends up with.
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        super().__init__(module)
+        self.decay = decay
+
+    def share(self) -> float:
+        """One minus the decay, warmed up."""
+        return 1.0 - min(self.decay, (1 + self.updates) / (10 + self.updates))
+
+
+class RunningMean(WeightAverage):
+    """The plain mean of the states of some epochs: stochastic weight averaging.
+
+    Averaging Weights Leads to Wider Optima and Better Generalization (Izmailov et al. 2018).
+    """
+
+    def share(self) -> float:
+        """One over the number of states."""
+        return 1.0 / self.updates
+
+
+def mean_weights(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of several states of a module; integer buffers are those of the first.
+
+    Args:
+        states: At least one, as ``state_dict`` gives them, on the CPU.
+    """
+    first = states[0]
+    return {
+        name: torch.stack([state[name].double() for state in states]).mean(dim=0).to(tensor.dtype)
+        if tensor.is_floating_point()
+        else tensor.clone()
+        for name, tensor in first.items()
+    }

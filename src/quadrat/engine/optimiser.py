@@ -15,12 +15,22 @@ from quadrat.experiment import AverageSection, OptimiserSection, RunSection
 
 @dataclass(frozen=True)
 class ParameterGroup:
-    """Parameters that share a learning rate and a weight decay."""
+    """Parameters that share a learning rate and a weight decay.
+
+    Args:
+        name: For messages.
+        parameters: The parameters.
+        learning_rate: Their highest learning rate.
+        weight_decay: Their decoupled weight decay.
+        frozen_epochs: In so many first epochs they do not learn; then they join with the rate that
+            the schedule has reached.
+    """
 
     name: str
     parameters: Sequence[nn.Parameter]
     learning_rate: float
     weight_decay: float
+    frozen_epochs: int = 0
 
 
 @dataclass(frozen=True)

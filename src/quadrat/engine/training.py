@@ -15,10 +15,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from quadrat.engine.averaging import MovingAverage
 from quadrat.engine.backend import Backend
 from quadrat.engine.batches import Batch, Batches
+from quadrat.engine.candidates import Candidates, Choice
 from quadrat.engine.evaluation import evaluate
+from quadrat.engine.freezing import Freezing
 from quadrat.engine.guard import FiniteGuard
 from quadrat.engine.objective import Objective
 from quadrat.engine.optimiser import (
@@ -32,7 +33,8 @@ from quadrat.engine.progress import current_progress
 from quadrat.engine.randomness import random_state, restore_random_state, seed_everything
 from quadrat.engine.signals import stop_requested
 from quadrat.engine.state import load_state, save_state
-from quadrat.errors import Stopped, TrainingError
+from quadrat.engine.statistics import reestimate_statistics
+from quadrat.errors import Stopped, TrainingError, UsageError
 
 _SAVE_SECONDS = 20.0
 _SAVE_SHARE = 0.05
@@ -56,31 +58,22 @@ class FitResult:
     """How a training ended; the module holds the chosen state.
 
     Args:
-        best_epoch: The epoch of the chosen state; 0 is the initialisation.
+        best_epoch: The epoch of the best state, or the last one of an average over the last
+            epochs; 0 is the initialisation.
         epochs: Epochs trained.
-        score: The primary score of the chosen state on the validation part, if there is one.
+        score: The primary score on the validation part, if there is one, of what the module holds.
         records: The history.
+        averaged: The epochs whose weights the module holds the mean of; none where it is one state.
+        states: With ``average.snapshot_of = "predictions"`` the best states, the best one first,
+            as weights on the CPU; the module holds the first.
     """
 
     best_epoch: int
     epochs: int
     score: float | None
     records: tuple[Mapping[str, Any], ...]
-
-
-@dataclass
-class BestState:
-    """The best state so far."""
-
-    epoch: int = -1
-    score: float | None = None
-    weights: dict[str, Tensor] = field(default_factory=dict)
-
-    def is_beaten_by(self, score: float, higher_is_better: bool) -> bool:
-        """Whether a score is better than that of this state."""
-        if self.score is None:
-            return True
-        return score > self.score if higher_is_better else score < self.score
+    averaged: tuple[int, ...] = ()
+    states: tuple[Mapping[str, Tensor], ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass
@@ -117,7 +110,6 @@ class Training:
         self.groups = groups
         self.label = f"fold {fold}"
         self.position = Position()
-        self.best = BestState()
         self.guard = FiniteGuard(backend.device)
         self._sums: dict[str, Tensor] = {}  # on the device: a number a step would wait for it
         self._changed = False
@@ -130,6 +122,11 @@ class Training:
     def begin(self) -> None:
         """Builds optimiser and averages, and takes up a saved state if there is one."""
         section = self.settings.optimiser
+        if self.settings.average.snapshots and self.validation is None:
+            raise UsageError(
+                "average.snapshots chooses states by their score on a validation part, and there "
+                "is none here. Set average.snapshots = 0, or hold rows back for it."
+            )
         self.wrapped = self.backend.wrap(self.module)
         groups = self.groups or parameter_groups(
             self.module, section.learning_rate, section.weight_decay
@@ -137,10 +134,12 @@ class Training:
         self.optimiser = make_optimiser(groups, self.backend.device)
         self.scaled = self.backend.accelerator.prepare_optimizer(self.optimiser)
         self.parameters = [p for group in groups for p in group.parameters]
+        self.freezing = Freezing(self.module, groups)
         steps = -(-len(self.batches) // section.accumulate)
         self.schedule = Schedule.plan(section, steps)
-        decay = self.settings.average.ema
-        self.average = MovingAverage(self.module, decay) if decay > 0 else None
+        self.candidates = Candidates(
+            self.module, self.settings.average, section.epochs, self.objective.higher_is_better
+        )
         seed_everything(self.settings.seed + self.backend.rank)
         saved = load_state(self.folder) if self.folder else None
         if saved is not None:
@@ -149,7 +148,6 @@ class Training:
             self._judge({})
         if self.history is not None:
             self.history.restore(self.fold, self.records)
-        self.module.train()
 
     def finished(self) -> bool:
         """Whether all epochs are over, or patience is."""
@@ -158,17 +156,34 @@ class Training:
         return self.position.epoch >= section.epochs or (impatient and self.position.batch == 0)
 
     def end(self) -> FitResult:
-        """Saves the last state, then puts the chosen one into the module."""
+        """Saves the last state, then puts the chosen one, or an average, into the module."""
         self._save()
-        chosen, score = self.best.epoch, self.best.score
-        if self.best.weights:
-            self.module.load_state_dict(self.best.weights)
-        elif self.average is not None:
-            self.module.load_state_dict(self.average.weights)
-        if not self.best.weights:
-            chosen = self.position.epoch
+        self.freezing.end()
+        choice = self.candidates.choose(self.position.epoch)
+        score = self._score_average(choice) if choice.averaged else choice.score
         self.module.eval()
-        return FitResult(chosen, self.position.epoch, score, tuple(self.records))
+        return FitResult(
+            choice.epoch,
+            self.position.epoch,
+            score,
+            tuple(self.records),
+            choice.averaged,
+            choice.states,
+        )
+
+    def _score_average(self, choice: Choice) -> float | None:
+        """Fits the batch norms to averaged weights, and scores them beside the best state."""
+        last = max(0, self.position.epoch - 1)
+        reestimate_statistics(self.module, self.batches, last, backend=self.backend)
+        if self.validation is None:
+            return None
+        score = self._primary(self._scores())
+        beside = f"; the best state has {choice.score:.4g}" if choice.score is not None else ""
+        current_progress().note(
+            f"{self.label}: {self.objective.primary} {score:.4g} on the inner part for the mean of "
+            f"{len(choice.averaged)} states{beside}"
+        )
+        return score
 
     # -- an epoch ---------------------------------------------------------------------------
 
@@ -177,6 +192,8 @@ class Training:
         position, began = self.position, time.monotonic()
         label = f"{self.label}, epoch {position.epoch + 1}/{self.settings.optimiser.epochs}"
         first = position.batch
+        self.module.train()
+        self.freezing.begin_epoch(position.epoch)
         with current_progress().task(label, len(self.batches) - first) as task:
             pending: list[Batch] = []
             for batch in self.batches.epoch(position.epoch, first):
@@ -217,8 +234,7 @@ class Training:
             nn.utils.clip_grad_norm_(self.parameters, self.settings.optimiser.clip, foreach=True)
         self.scaled.step()
         self.scaled.zero_grad(set_to_none=True)
-        if self.average is not None:
-            self.average.update(self.module)
+        self.candidates.end_step()
         position.step += 1
         position.batch += len(pending)
 
@@ -242,12 +258,12 @@ class Training:
         record: dict[str, Any] = {"fold": self.fold, "epoch": position.epoch}
         record |= {"step": position.step, "learning_rate": rate if position.step else 0.0}
         record |= {name: self._shared_mean(value) for name, value in losses.items()}
-        if self.validation is not None:
-            averaged = self.average.applied(self.module) if self.average else nullcontext()
-            with averaged:
-                scores = self._scores()
-                record |= scores
-                self._keep_if_best(scores)
+        with self.candidates.scored():
+            scores = self._scores()
+            score = self._primary(scores) if self.validation is not None else None
+            is_best = self.candidates.end_epoch(position.epoch, score)
+        position.waited = 0 if is_best or score is None else position.waited + 1
+        record |= scores
         record["seconds"] = round(seconds, 3)
         self.records.append(record)
         if self.history is not None:
@@ -265,19 +281,13 @@ class Training:
         shared: dict[str, float] = self.backend.agree(scores)
         return shared
 
-    def _keep_if_best(self, scores: Mapping[str, float]) -> None:
+    def _primary(self, scores: Mapping[str, float]) -> float:
         if self.objective.primary not in scores:
             raise TrainingError(
                 f"the score '{self.objective.primary}' is not among those of the inner split: "
                 f"{', '.join(scores)}. Set score.primary to one of them."
             )
-        score = float(scores[self.objective.primary])
-        if score == score and self.best.is_beaten_by(score, self.objective.higher_is_better):
-            weights = {k: t.detach().cpu().clone() for k, t in self.module.state_dict().items()}
-            self.best = BestState(self.position.epoch, score, weights)
-            self.position.waited = 0
-        else:
-            self.position.waited += 1
+        return float(scores[self.objective.primary])
 
     def _shared_mean(self, value: float) -> float:
         return float(self.backend.mean(torch.tensor(value, device=self.backend.device)))
@@ -321,8 +331,7 @@ class Training:
             "module": self.module.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "scaler": scaler.state_dict() if scaler is not None else None,
-            "average": self.average.state_dict() if self.average else None,
-            "best": vars(self.best),
+            "candidates": self.candidates.state_dict(),
             "position": vars(self.position),
             "schedule": vars(self.schedule),
             "batches": self.batches.state_dict(),
@@ -335,17 +344,15 @@ class Training:
             self.module.load_state_dict(saved["module"])
             self.optimiser.load_state_dict(saved["optimiser"])
             self.batches.load_state_dict(saved["batches"])
+            self.position = Position(**saved["position"])
+            self.candidates.load_state_dict(saved["candidates"], self.position.epoch)
         except (ValueError, RuntimeError, KeyError) as error:
             raise TrainingError(
                 f"the saved state in {self.folder} belongs to another training: {error}. "
                 "Start a new run instead of resuming."
             ) from error
-        if self.average is not None and saved["average"] is not None:
-            self.average.load_state_dict(saved["average"])
         if self.backend.accelerator.scaler is not None and saved["scaler"] is not None:
             self.backend.accelerator.scaler.load_state_dict(saved["scaler"])
-        self.best = BestState(**saved["best"])
-        self.position = Position(**saved["position"])
         for name, total in self.position.sums.items():
             self._add({name: torch.tensor(total, dtype=torch.float64, device="cpu")})
         planned = {**saved["schedule"], "floor": self.settings.optimiser.learning_rate_min}

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
@@ -74,11 +74,39 @@ class OptimiserSection(Section):
 
 
 class AverageSection(Section):
-    """Averages of the weights over training."""
+    """Averages of the weights over training.
+
+    The weights of the moving average, where it is on, are the ones that are scored, kept and
+    averaged further. Whatever was asked for is what answers in the end; its inner score is shown
+    beside that of the best single state.
+    """
 
     ema: float = Field(
         0.0, ge=0, lt=1, description="Decay of the exponential moving average, warmed up; 0: off."
     )
+    swa: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Stochastic weight averaging: the plain mean of the weights at the end of each "
+        "epoch after this share of the epochs, such as 0.75; 0: off.",
+    )
+    snapshots: int = Field(
+        0, ge=0, description="So many states with the best inner scores answer together; 0: one."
+    )
+    snapshot_of: Literal["weights", "predictions"] = Field(
+        "weights", description="What of the snapshots is averaged."
+    )
+
+    @model_validator(mode="after")
+    def _one_average(self) -> AverageSection:
+        if self.swa and self.snapshots:
+            raise ValueError("give swa or snapshots, not both: each says which states answer")
+        if self.snapshots == 1:
+            raise ValueError("snapshots = 1 is the best state, which is kept anyway; give 0 or 2")
+        if self.snapshot_of == "predictions" and not self.snapshots:
+            raise ValueError("snapshot_of = 'predictions' needs snapshots of at least 2")
+        return self
 
 
 class RunSection(Section):
@@ -116,6 +144,9 @@ class Experiment(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    averages_predictions: ClassVar[bool] = False
+    """Whether a run of the family can hold several states whose predictions are averaged."""
+
     family: str = Field(description="photos or occurrence.")
     name: str = Field("experiment", description="The first part of the run folder's name.")
     seed: int = Field(42, ge=0, description="Seeds folds, weights, order and augmentation.")
@@ -137,6 +168,19 @@ class Experiment(BaseModel):
         if not NAME_PATTERN.fullmatch(name):
             raise ValueError("use letters, digits, '.', '_' and '-' only: it names a folder")
         return name
+
+    @model_validator(mode="after")
+    def _whole_average(self) -> Experiment:
+        if self.average.swa and self.optimiser.patience:
+            raise ValueError(
+                "optimiser.patience may end the training before average.swa begins; set one to 0"
+            )
+        if self.average.snapshot_of == "predictions" and not self.averages_predictions:
+            raise ValueError(
+                f"average.snapshot_of = 'predictions' is not for the family '{self.family}', whose "
+                "run holds one network; use 'weights'"
+            )
+        return self
 
     @property
     def source(self) -> Path | None:

@@ -57,6 +57,7 @@ def test_a_resolved_experiment_reads_back(tmp_path, keys):
         ({"data": {"table": "c.parquet"}}, "belong together"),
         ({"labels": {"min_observations": 3}}, r"\[labels\] is for cells"),
         ({"split": {"validation": 0.2}}, r"\[split\] is for cells"),
+        ({"average": {"snapshots": 3}}, "learns from all points"),
         ({"points": {}}, "name at least one column"),
         ({"points": {"covariates": ["a"], "categorical": ["a"]}}, "both name a"),
         ({"points": {"covariates": ["a"], "x": "x"}}, "both x and y"),

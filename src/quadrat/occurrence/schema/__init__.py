@@ -89,6 +89,11 @@ class OccurrenceExperiment(Experiment):
             )
         if self.score.protocols:
             raise ValueError("score.protocols is for cells; points have no whole years")
+        if self.average.snapshots:
+            raise ValueError(
+                "average.snapshots chooses states on held-out points, and the last model learns "
+                "from all points; set it to 0, or use average.swa or average.ema"
+            )
         return self
 
     @model_validator(mode="after")
