@@ -5,11 +5,12 @@ The engine knows nothing of photos or species: it is handed a module, batches an
 
 from quadrat.engine.averaging import MovingAverage
 from quadrat.engine.backend import Backend
-from quadrat.engine.batches import Batch, Batches, IndexBatches, epoch_order
+from quadrat.engine.batches import Batch, Batches, IndexBatches
 from quadrat.engine.evaluation import evaluate
 from quadrat.engine.loop import OnEpoch, fit
 from quadrat.engine.objective import Evaluator, Losses, Objective
 from quadrat.engine.optimiser import FitSettings, ParameterGroup, parameter_groups
+from quadrat.engine.orders import SampleOrder, epoch_order
 from quadrat.engine.progress import Progress, current_progress, report_progress
 from quadrat.engine.randomness import seed_everything
 from quadrat.engine.running_score import Report, RunningScore
@@ -33,6 +34,7 @@ __all__ = [
     "Progress",
     "Report",
     "RunningScore",
+    "SampleOrder",
     "current_progress",
     "epoch_order",
     "evaluate",

@@ -12,6 +12,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
+from quadrat.engine.orders import SampleOrder, epoch_order
+
 
 class Batch(Protocol):
     """What a step is made from; everything but the names is the family's affair."""
@@ -45,16 +47,6 @@ class Batches(Protocol[B_co]):
         ...
 
 
-def epoch_order(n: int, seed: int, epoch: int) -> Tensor:
-    """A permutation of ``n`` samples that depends on seed and epoch alone.
-
-    Returns:
-        int64 tensor ``(n,)`` on the CPU.
-    """
-    generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)
-    return torch.randperm(n, generator=generator)
-
-
 class IndexBatches(Generic[B]):
     """Batches made from index vectors.
 
@@ -67,9 +59,10 @@ class IndexBatches(Generic[B]):
         rank: The number of this process; each takes its share of every epoch.
         world: How many processes there are.
         drop_last: Leave out a last batch that is not full.
+        order: Draws the samples of an epoch instead of shuffling all of them.
 
     Raises:
-        ValueError: There is nothing to make a batch from.
+        ValueError: There is nothing to make a batch from, or the order is for other samples.
     """
 
     def __init__(
@@ -83,11 +76,14 @@ class IndexBatches(Generic[B]):
         rank: int = 0,
         world: int = 1,
         drop_last: bool = False,
+        order: SampleOrder | None = None,
     ) -> None:
         if n < 1 or batch_size < 1:
             raise ValueError(f"cannot make batches of {batch_size} from {n} samples")
+        if order is not None and order.size != n:
+            raise ValueError(f"an order of {order.size} samples cannot order {n}")
         self.n, self.batch_size, self.make = n, batch_size, make
-        self.seed, self.shuffle = seed, shuffle
+        self.seed, self.shuffle, self.order = seed, shuffle, order
         self.rank, self.world = rank, world
         self._share = -(-n // world)
         full = self._share // batch_size
@@ -99,7 +95,7 @@ class IndexBatches(Generic[B]):
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[B]:
         """The batches of one epoch from position ``start`` on."""
-        order = epoch_order(self.n, self.seed, epoch) if self.shuffle else torch.arange(self.n)
+        order = self._drawn(epoch)
         if self.world > 1:
             # Every process takes equally many steps: the first samples fill up the last shares.
             order = order[torch.arange(self.rank, self._share * self.world, self.world) % self.n]
@@ -107,15 +103,24 @@ class IndexBatches(Generic[B]):
             index = order[position * self.batch_size : (position + 1) * self.batch_size]
             yield self.make(index, epoch, position)
 
+    def _drawn(self, epoch: int) -> Tensor:
+        """The samples of an epoch for all processes, in order."""
+        if self.order is not None:
+            return self.order.indices(self.seed, epoch)
+        return epoch_order(self.n, self.seed, epoch) if self.shuffle else torch.arange(self.n)
+
     def state_dict(self) -> dict[str, Any]:
-        """The seed, to notice a state of another order."""
-        return {"seed": self.seed, "n": self.n, "batch_size": self.batch_size}
+        """The seed and the order, to notice a state of another one."""
+        state: dict[str, Any] = {"seed": self.seed, "n": self.n, "batch_size": self.batch_size}
+        return state if self.order is None else {**state, "order": self.order.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Checks that a saved state belongs to this order.
+        """Checks that a saved state belongs to this order, and takes up its plan.
 
         Raises:
             ValueError: It was saved with other samples, batches or another seed.
         """
+        if self.order is not None and "order" in state:
+            self.order = self.order.planned(state["order"])
         if state != self.state_dict():
             raise ValueError(f"the saved order {state} is not this one: {self.state_dict()}")
