@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quadrat.scoring import geoscore, geoscores
+from quadrat.scoring.geoscore import resampled_geoscores
 
 FULL = {
     "map": 0.5,
@@ -70,3 +72,16 @@ def test_the_later_form_lies_between_zero_and_one(scores: dict, ratio: float) ->
     scores = {**scores, "list_ratio_10": ratio, "map_density_ratio": ratio}
     found = geoscores(scores)
     assert 0.0 <= found["geoscore_map"] <= found["geoscore"] <= 1.0 + 1e-12
+
+
+def test_a_resample_that_lacks_a_part_has_no_composite() -> None:
+    drawn = {name: np.array([value, value / 2, value]) for name, value in FULL.items()}
+    drawn["watchlist_map"][2] = np.nan
+    drawn["holdout_map"][:] = np.nan
+    found = resampled_geoscores(drawn)
+    for place in range(2):
+        scores = {name: float(values[place]) for name, values in drawn.items()}
+        each = {name: values[place] for name, values in found.items()}
+        assert each == pytest.approx(geoscores(scores))
+    assert np.isnan([values[2] for values in found.values()]).all()
+    assert resampled_geoscores({}) == {}

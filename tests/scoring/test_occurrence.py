@@ -19,6 +19,7 @@ from sklearn.metrics import (
 
 from quadrat.errors import TrainingError
 from quadrat.scoring import OccurrenceEvaluator, _ranking, _summary, column_average_precision
+from quadrat.scoring.bootstrap import Resampling
 
 SPECIES = 40
 WATCHED = {"kea1": 3, "calcon": 17}
@@ -228,14 +229,32 @@ def test_intervals_hold_the_scores_and_samples_come_in_order() -> None:
     logits, truth, _ = world(9, samples=120)
     evaluator = evaluated(logits, truth)
     scores = evaluator.compute()
-    intervals = evaluator.intervals(np.arange(120) // 4, resamples=300)
-    for name in ("map", "f1_10", "precision_25", "recall_5", "list_ratio_10"):
+    resampling = Resampling.of(np.arange(120) // 4, resamples=300)
+    intervals = resampling.intervals(evaluator.resampled(resampling))
+    for name in ("map", "f1_10", "precision_25", "recall_5", "list_ratio_10", "watchlist_map"):
         low, high = intervals[name]
         assert low < scores[name] < high
     samples = evaluator.per_sample()
     np.testing.assert_array_equal(samples["positives"], truth.sum(dim=1))
     assert np.nanmean(samples["average_precision"]) == pytest.approx(scores["map"])
     assert np.isnan(samples["average_precision"][0])
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("steps", [3, 10**6])
+def test_a_resample_is_scored_as_if_its_samples_had_been_copied(ties: bool, steps: int) -> None:
+    """With few steps of density many samples lie on the quartiles."""
+    logits, truth, density = world(2, samples=90, ties=ties)
+    density = (density * steps / 100).round()
+    group = np.arange(90) // 6
+    resampling = Resampling.of(group, resamples=12, seed=1)
+    drawn = evaluated(logits, truth, density).resampled(resampling)
+    for place, taken in enumerate(resampling.draws):
+        rows = np.repeat(np.arange(90), taken.astype(int)[group])
+        copied = evaluated(logits[rows], truth[rows], density[rows]).compute()
+        assert {*copied} - {*drawn} == {"ece"}
+        found = {name: values[place] for name, values in drawn.items()}
+        assert found == pytest.approx({n: copied[n] for n in found}, rel=1e-5, nan_ok=True)
 
 
 def test_an_extreme_logit_is_ranked_and_a_nan_is_an_error() -> None:

@@ -8,11 +8,14 @@ one matrix product. Percentile intervals.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quadrat.scoring._resampled import grouped_ap_auc, ratio
 from quadrat.scoring.regression import (
     checked,
     group_sums,
@@ -28,7 +31,7 @@ LEVEL = 0.95
 """Probability inside the intervals."""
 
 
-def resample_counts(groups: int, resamples: int, seed: int) -> Array:
+def resample_counts(groups: int, resamples: int, seed: int | Sequence[int]) -> Array:
     """How often every resample takes every group, ``(R, G)``; rows add up to G."""
     rng = np.random.default_rng(seed)
     return rng.multinomial(groups, np.full(groups, 1.0 / groups), size=resamples).astype(np.float64)
@@ -110,14 +113,69 @@ def bootstrap_ratios(
     Returns:
         Score → 95 % interval.
     """
-    names, group = np.unique(np.asarray(groups), return_inverse=True)
-    counts = resample_counts(len(names), resamples, seed)
-    found = {}
-    for score, terms in ratios.items():
-        above, under = (counts @ np.bincount(group, np.asarray(t), len(names)) for t in terms)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            found[score] = interval(np.where(under > 0, above / under, np.nan), len(names))
-    return found
+    resampling = Resampling.of(groups, resamples=resamples, seed=seed)
+    return resampling.intervals(resampling.ratios(ratios))
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """Groups of samples drawn with replacement, and scores in what was drawn.
+
+    Args:
+        group: Group of every sample, from 0 ``(N,)``.
+        draws: How often each of R resamples takes each of G groups ``(R, G)``.
+    """
+
+    group: NDArray[np.int64]
+    draws: Array
+
+    @classmethod
+    def of(
+        cls, groups: ArrayLike, *, resamples: int = 1000, seed: int | Sequence[int] = 0
+    ) -> Resampling:
+        """Draws.
+
+        Args:
+            groups: Group of every sample ``(N,)``.
+            resamples: R.
+            seed: Seed of the drawing.
+        """
+        names, group = np.unique(np.asarray(groups), return_inverse=True)
+        return cls(group, resample_counts(len(names), resamples, seed))
+
+    def first(self, resamples: int) -> Resampling:
+        """The same with so many resamples at most."""
+        return Resampling(self.group, self.draws[:resamples])
+
+    def ratios(self, ratios: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> dict[str, Array]:
+        """Scores that are a ratio of two sums over samples, in every resample ``(R,)``."""
+        groups = self.draws.shape[1]
+        return {
+            score: ratio(
+                *(self.draws @ np.bincount(self.group, np.asarray(t), groups) for t in terms)
+            )
+            for score, terms in ratios.items()
+        }
+
+    def ap_auc(self, scores: NDArray[np.floating], seen: NDArray[np.int64]) -> tuple[Array, Array]:
+        """Average precision and AUC of one ranking of the samples in every resample ``(R,)``.
+
+        Args:
+            scores: ``(N,)``.
+            seen: The samples that are positives ``(P,)``.
+        """
+        if not len(seen):
+            nothing = np.full(len(self.draws), np.nan)
+            return nothing, nothing
+        return grouped_ap_auc(scores, seen, self.group, self._taken)
+
+    def intervals(self, drawn: Mapping[str, Array]) -> dict[str, Interval]:
+        """The intervals of scores' values in the resamples."""
+        return {name: interval(values, self.draws.shape[1]) for name, values in drawn.items()}
+
+    @cached_property
+    def _taken(self) -> NDArray[np.float32]:
+        return np.ascontiguousarray(self.draws.T, dtype=np.float32)
 
 
 def interval(drawn: Array, groups: int) -> Interval:

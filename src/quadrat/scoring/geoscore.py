@@ -14,6 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
 Form = Literal["later", "first", "map"]
 
 WEIGHTS = {
@@ -75,6 +79,28 @@ def geoscores(scores: Mapping[str, float]) -> dict[str, float]:
         "geoscore_first": geoscore(scores, "first").value,
         "geoscore_map": geoscore(scores, "map").value,
     }
+
+
+def resampled_geoscores(drawn: Mapping[str, Array]) -> dict[str, Array]:
+    """All forms in every resample.
+
+    Args:
+        drawn: Name → values in the resamples ``(R,)``; a part that is defined in none is left out.
+
+    Returns:
+        Name → values ``(R,)``; NaN where a part that counts is not defined in a resample, as the
+        weights would be others there.
+    """
+    parts = {name: drawn[name] for name in WEIGHTS if name in drawn}
+    parts = {name: values for name, values in parts.items() if not np.isnan(values).all()}
+    if not parts:
+        return {}
+    table = np.array(list(parts.values())).T
+    names = list(geoscores({}))
+    found = np.full((len(table), len(names)), np.nan)
+    for place in np.flatnonzero(~np.isnan(table).any(axis=1)):
+        found[place] = list(geoscores(dict(zip(parts, table[place], strict=True))).values())
+    return dict(zip(names, found.T, strict=True))
 
 
 def _part(name: str, value: float, form: Form) -> float:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor
 
 from quadrat.errors import TrainingError
+from quadrat.scoring._density import density_scores, resampled_density_scores
 from quadrat.scoring._ranking import average_precision, column_average_precision
+from quadrat.scoring._resampled import ratio
 from quadrat.scoring._summary import LARGEST, summarise
-from quadrat.scoring.bootstrap import Interval, bootstrap_ratios
-from quadrat.scoring.geoscore import geoscores
+from quadrat.scoring.bootstrap import Resampling
+from quadrat.scoring.geoscore import geoscores, resampled_geoscores
 
 Array = NDArray[np.float64]
 
 ECE_BINS = 15
+_TOPS = (10, 30)
 _LOW_EDGES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03)
 
 
@@ -48,6 +51,7 @@ class _Samples:
 
     average_precision: Tensor  # (B,) float64, NaN without positives
     positives: Tensor  # (B,)
+    first: Tensor  # (B, 2), positives among the first 10 and 30
     predicted: Tensor  # (B, thresholds)
     hits: Tensor  # (B, thresholds)
     density: Tensor  # (B,) float64, NaN where unknown
@@ -92,7 +96,6 @@ class OccurrenceEvaluator:
         bins = len(self._edges) - 1
         self._samples: list[_Samples] = []
         self._count, self._probability, self._present = np.zeros((3, bins))
-        self._top10 = self._top30 = 0
 
     def update_csr(
         self, logits: Tensor, indptr: Tensor, indices: Tensor, *, density: Tensor | None = None
@@ -137,8 +140,6 @@ class OccurrenceEvaluator:
         found = summarise(logits, rows, values, cuts=cuts, edges=edges)
         self._refuse_nan(found.expected)
         precision, ranks = average_precision(found.below, rows, count, self.species)
-        self._top10 += int((ranks <= 10).sum())
-        self._top30 += int((ranks <= 30).sum())
         self._count += found.count.cpu().numpy()
         self._probability += found.probability.cpu().numpy()
         present = torch.bincount(torch.bucketize(values, edges), minlength=len(self._count))
@@ -147,9 +148,13 @@ class OccurrenceEvaluator:
         # (p - 1)² instead of p² where the species is present
         extra = 1.0 - 2.0 * exact.sigmoid()
         watched = torch.tensor(list(self.watchlist.values()), dtype=torch.int64, device=device)
+        positives = torch.bincount(rows, minlength=count)
+        ranked = torch.arange(count, device=device).repeat_interleave(positives)
+        tops = torch.tensor(_TOPS, device=device)
         kept = _Samples(
             average_precision=precision,
-            positives=torch.bincount(rows, minlength=count),
+            positives=positives,
+            first=_row_counts(ranked, ranks[:, None] <= tops, count),
             predicted=found.predicted,
             hits=_row_counts(rows, values[:, None] > cuts, count),
             density=torch.full((count,), math.nan) if density is None else density.detach(),
@@ -168,15 +173,11 @@ class OccurrenceEvaluator:
         ``holdout_map`` adds it and asks ``geoscores`` again.
         """
         kept = self._kept()
-        positives = int(kept.positives.sum())
         scores = {
-            "map": _mean(kept.average_precision),
-            "top10_recall": _ratio(self._top10, positives),
-            "top30_recall": _ratio(self._top30, positives),
+            name: _ratio(float(np.nansum(above)), float(np.nansum(under)))
+            for name, (above, under) in self._ratios(kept).items()
         }
-        for name, (above, under) in self._ratios(kept).items():
-            scores[name] = _ratio(float(np.nansum(above)), float(np.nansum(under)))
-        scores |= self._watchlist_scores(kept) | _density_scores(kept, self.percents.index(10))
+        scores |= self._watchlist_scores(kept) | density_scores(*self._by_density(kept))
         scores["ece"] = self._expected_calibration_error()
         return scores | geoscores(scores)
 
@@ -197,20 +198,21 @@ class OccurrenceEvaluator:
             found[f"hits_{percent}"] = kept.hits[:, place].double().numpy()
         return found
 
-    def intervals(
-        self, groups: ArrayLike, *, resamples: int = 1000, seed: int = 0
-    ) -> dict[str, Interval]:
-        """95 % bootstrap intervals over groups (cells, blocks) of ``map`` and threshold scores.
+    def resampled(self, resampling: Resampling) -> dict[str, Array]:
+        """The scores in resamples of groups (cells, blocks), all but the calibration error.
 
         Args:
-            groups: Group of every sample in the order of the batches, ``(N,)``.
-            resamples: Number of resamples.
-            seed: Seed of the drawing.
+            resampling: Of the samples in the order of the batches.
+
+        Returns:
+            Score → values ``(R,)``, NaN where a score is not defined in a resample.
         """
         kept = self._kept()
-        precision = kept.average_precision.numpy()
-        ratios = {"map": (np.nan_to_num(precision), (~np.isnan(precision)).astype(np.float64))}
-        return bootstrap_ratios(ratios | self._ratios(kept), groups, resamples=resamples, seed=seed)
+        found = resampling.ratios(self._ratios(kept)) | self._watchlist_resampled(kept, resampling)
+        found |= resampled_density_scores(
+            *self._by_density(kept), resampling.group, resampling.draws
+        )
+        return found | resampled_geoscores(found)
 
     def reliability(self) -> Reliability:
         """The reliability curve over all (sample, species) pairs."""
@@ -234,21 +236,34 @@ class OccurrenceEvaluator:
 
     def _kept(self) -> _Samples:
         if not self._samples:
-            empty = torch.zeros(0)
-            wide, watched = torch.zeros(0, len(self.percents)), torch.zeros(0, len(self.watchlist))
-            return _Samples(
-                empty, empty, wide, wide, empty, empty, empty, empty, watched, watched.bool()
-            )
+            return self._nothing()
         columns = zip(*(vars(batch).values() for batch in self._samples), strict=True)
         joined = _Samples(*(torch.cat(column) for column in columns))
         self._samples = [joined]
         return joined
 
+    def _nothing(self) -> _Samples:
+        wide, watched = torch.zeros(0, len(self.percents)), torch.zeros(0, len(self.watchlist))
+        tables = {"first": torch.zeros(0, len(_TOPS)), "predicted": wide, "hits": wide}
+        tables |= {"watched": watched, "watched_truth": watched.bool()}
+        empty = torch.zeros(0)
+        return _Samples(**{f.name: tables.get(f.name, empty) for f in fields(_Samples)})
+
+    def _by_density(self, kept: _Samples) -> tuple[Array, Array, Array]:
+        """Density, average precision and list length of every sample, each ``(N,)``."""
+        predicted = kept.predicted[:, self.percents.index(10)]
+        columns = kept.density, kept.average_precision, predicted
+        density, precision, length = (column.double().numpy() for column in columns)
+        return density, precision, length
+
     def _ratios(self, kept: _Samples) -> dict[str, tuple[Array, Array]]:
         """Scores that are a ratio of two sums over samples, as the two terms of each sample."""
         positives = kept.positives.double().numpy()
         some = (positives > 0).astype(np.float64)
-        found = {}
+        precision = np.nan_to_num(kept.average_precision.numpy())
+        found = {"map": (precision, some)}
+        for place, top in enumerate(_TOPS):
+            found[f"top{top}_recall"] = (kept.first[:, place].double().numpy(), positives)
         for place, percent in enumerate(self.percents):
             predicted = kept.predicted[:, place].double().numpy()
             hits = kept.hits[:, place].double().numpy()
@@ -272,6 +287,18 @@ class OccurrenceEvaluator:
             **{f"watchlist_ap_{code}": value for code, value in each.items()},
         }
 
+    def _watchlist_resampled(self, kept: _Samples, resampling: Resampling) -> dict[str, Array]:
+        if not self.watchlist:
+            return {}
+        found = {}
+        for place, code in enumerate(self.watchlist):
+            seen = np.flatnonzero(kept.watched_truth[:, place].numpy())
+            values = kept.watched[:, place].numpy()
+            found[f"watchlist_ap_{code}"] = resampling.ap_auc(values, seen)[0]
+        each = np.array(list(found.values()))
+        known = ~np.isnan(each)
+        return {"watchlist_map": ratio(np.nansum(each, axis=0), known.sum(axis=0)), **found}
+
 
 def _row_counts(rows: Tensor, flags: Tensor, count: int) -> Tensor:
     """Number of set flags ``(P, K)`` of every row, ``(B, K)``."""
@@ -287,36 +314,6 @@ def _dense(rows: Tensor, columns: Tensor, watched: Tensor, count: int, species: 
     truth = torch.zeros(count, len(watched), dtype=torch.bool, device=rows.device)
     truth[rows[found >= 0], found[found >= 0]] = True
     return truth
-
-
-def _density_scores(kept: _Samples, ten: int) -> dict[str, float]:
-    """Scores over the observation density, if there is one.
-
-    Sparse and dense are the samples up to the first and from the third quartile of the density,
-    among the samples with a positive.
-    """
-    density, precision = kept.density.double().numpy(), kept.average_precision.numpy()
-    known = ~np.isnan(density)
-    if not known.any():
-        return {}
-    judged = known & ~np.isnan(precision)
-    sparse = dense = math.nan
-    if judged.any():
-        low, high = np.quantile(density[judged], [0.25, 0.75])
-        sparse = float(precision[judged & (density <= low)].mean())
-        dense = float(precision[judged & (density >= high)].mean())
-    predicted = kept.predicted[:, ten].double().numpy()[known]
-    return {
-        "map_sparse": sparse,
-        "map_dense": dense,
-        "map_density_ratio": _ratio(sparse, dense),
-        "pred_density_r": _pearson(density[known], predicted),
-    }
-
-
-def _pearson(one: Array, other: Array) -> float:
-    a, b = one - one.mean(), other - other.mean()
-    return _ratio(float(a @ b), float(np.sqrt((a @ a) * (b @ b))))
 
 
 def _mean(values: Tensor) -> float:

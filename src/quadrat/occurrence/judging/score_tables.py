@@ -11,7 +11,7 @@ from torch import Tensor
 
 from quadrat.occurrence.judging.baselines import TrainingCounts
 from quadrat.occurrence.judging.list_scores import Lists
-from quadrat.occurrence.judging.species_scores import species_scores
+from quadrat.occurrence.judging.species_scores import MeansOverSpecies, species_scores
 from quadrat.occurrence.objective import SpeciesEvaluator
 from quadrat.occurrence.records.taxonomy import Vocabulary
 from quadrat.occurrence.samples.dataset import SampleSet
@@ -24,6 +24,7 @@ def species_table(
     samples: SampleSet,
     vocabulary: Vocabulary,
     counts: TrainingCounts,
+    means: MeansOverSpecies | None = None,
 ) -> pl.DataFrame:
     """One row a species.
 
@@ -32,8 +33,9 @@ def species_table(
         samples: The judged samples.
         vocabulary: The species.
         counts: How often they were seen in training.
+        means: Takes every species in, for intervals.
     """
-    ap, auc = species_scores(logits, samples.labels)
+    ap, auc = species_scores(logits, samples.labels, means)
     return pl.DataFrame(
         {
             "code": vocabulary.codes,

@@ -35,7 +35,8 @@ class OccurrenceScore(ScoreSection):
     protocols: tuple[Literal["reference"], ...] = Field(
         (),
         description="Judge in other ways too. reference: with the whole year of each cell among "
-        "the samples, as the BirdNET geomodel does; scores are named reference_….",
+        "the samples, of held-out regions too, as the BirdNET geomodel does; scores are named "
+        "reference_….",
     )
 
     @field_validator("weights")
