@@ -1,7 +1,8 @@
-"""Batches: the right views for the right samples, mirrored by (seed, epoch, view) alone."""
+"""Batches: the right views, metadata and targets for the right samples."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from quadrat.photos.batches import (
-    MIRRORED,
-    CachedViews,
-    LiveViews,
-    SampleBatches,
-    draw,
-    mirrored,
-    view_rows,
-)
-from quadrat.photos.fusion.plain import Metadata
+from quadrat.photos.batches import SampleBatches, view_rows
+from quadrat.photos.fusion import Metadata
+from quadrat.photos.views.plan import SeenViews, View, ViewPlan
+from quadrat.photos.views.supply import CachedViews, LiveViews
 from quadrat.runtime.images import ImagePreprocessing, PhotoError, load_view
 
 OWNER = np.array([0, 0, 1, 2, 2, 2, 3], dtype=np.int64)
+PHOTOS = np.arange(7)
 NAMES = ("a", "b", "c", "d")
 PREPROCESSING = ImagePreprocessing(size=(8, 10))
 
@@ -37,11 +33,17 @@ def targets() -> np.ndarray:
     return np.arange(4.0)[:, None]
 
 
+def seen(paths: Sequence[Path] = ()) -> SeenViews:
+    places = paths or [Path(f"{k}.png") for k in PHOTOS]
+    views = tuple(View(path, 0) for path in places)
+    return SeenViews(views, OWNER, np.zeros(7, dtype=np.int64))
+
+
 def batches(**options: object) -> SampleBatches:
     matrix = np.arange(7, dtype=np.float32)[:, None]
-    views = CachedViews([matrix, matrix + 100], seed=3)
+    views = CachedViews([[matrix], [matrix + 100]], PHOTOS, seed=3)
     given = {"batch_size": 3, "seed": 3, "shuffle": True, **options}
-    return SampleBatches(views, OWNER, metadata(), targets(), NAMES, **given)  # type: ignore[arg-type]
+    return SampleBatches(views, seen(), metadata(), targets(), NAMES, **given)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ def test_an_epoch_brings_every_sample_once_with_what_belongs_to_it():
     for batch in batches().epoch(0):
         for place, name in enumerate(batch.sample_ids()):
             sample = NAMES.index(name)
-            mine = batch.views[batch.owner == place, 0] % 100
+            mine = batch.views[0][batch.owner == place, 0] % 100
             assert mine.tolist() == np.flatnonzero(sample == OWNER).tolist()
             assert float(batch.targets[place]) == sample
             assert float(batch.metadata.numeric[place]) == sample
@@ -76,24 +78,24 @@ def test_an_epoch_brings_every_sample_once_with_what_belongs_to_it():
 
 
 def test_an_epoch_can_be_taken_up_in_its_middle():
-    whole = [batch.views for batch in batches().epoch(5)]
-    rest = [batch.views for batch in batches().epoch(5, start=1)]
+    whole = [batch.views[0] for batch in batches().epoch(5)]
+    rest = [batch.views[0] for batch in batches().epoch(5, start=1)]
     assert len(whole) == len(batches()) == 2
     torch.testing.assert_close(rest[0], whole[1])
 
 
 def test_samples_can_come_twice_with_other_metadata():
-    seen = metadata()
+    known = metadata()
     twice = SampleBatches(
-        CachedViews([np.arange(7, dtype=np.float32)[:, None]], seed=0),
-        OWNER,
-        seen.joined(seen.hidden()),
+        CachedViews([[np.arange(7, dtype=np.float32)[:, None]]], PHOTOS, seed=0),
+        seen(),
+        known.joined(known.hidden()),
         targets(),
         NAMES,
         batch_size=4,
     )
     first, second = twice.epoch(0)
-    torch.testing.assert_close(first.views, second.views)
+    torch.testing.assert_close(first.views[0], second.views[0])
     torch.testing.assert_close(first.targets, second.targets)
     assert first.sample_ids() == second.sample_ids() == list(NAMES)
     assert (second.metadata.missing == 1).all()
@@ -111,52 +113,19 @@ def test_a_state_of_another_order_is_refused():
         batches().load_state_dict(batches(seed=4).state_dict())
 
 
-def test_drawing_depends_on_seed_and_epoch_alone_and_uses_all_choices():
-    torch.manual_seed(1)
-    first = draw(4, 1000, 7, 2)
-    torch.manual_seed(2)
-    torch.testing.assert_close(first, draw(4, 1000, 7, 2))
-    assert (torch.bincount(first) > 200).all()
-    assert not torch.equal(first, draw(4, 1000, 7, 3))
-    assert not torch.equal(first, draw(4, 1000, 8, 2))
-
-
-def test_mirrorings():
-    view = np.arange(12, dtype=np.float32).reshape(1, 3, 4)
-    np.testing.assert_array_equal(mirrored(view, "none"), view)
-    np.testing.assert_array_equal(mirrored(view, "horizontal"), view[:, :, ::-1])
-    np.testing.assert_array_equal(mirrored(view, "vertical"), view[:, ::-1])
-    np.testing.assert_array_equal(mirrored(view, "both"), view[:, ::-1, ::-1])
-    assert [len(MIRRORED[flips]) for flips in ("none", "horizontal", "vertical", "both")] == [
-        1, 2, 2, 4
-    ]  # fmt: skip
-
-
-def test_live_photos_are_decoded_and_mirrored(photos: list[Path]):
-    views = LiveViews(photos, PREPROCESSING, flips="both", seed=1, workers=2)
-    rows = torch.tensor([4, 0, 2, 6, 5])
-    drawn = draw(4, 7, 1, 3)[rows].tolist()
-    assert len(set(drawn)) > 1
-    taken = views.take(rows, epoch=3)
-    for place, (row, choice) in enumerate(zip(rows.tolist(), drawn, strict=True)):
-        view = load_view(photos[row], PREPROCESSING)
-        expected = mirrored(view, MIRRORED["both"][choice])
-        np.testing.assert_array_equal(taken[place].numpy(), expected)
-
-
 def test_live_batches_come_in_order_though_they_are_made_ahead(photos: list[Path]):
-    views = LiveViews(photos, PREPROCESSING, flips="none", seed=1)
-    live = SampleBatches(views, OWNER, metadata(), targets(), NAMES, batch_size=3)
+    views = LiveViews(seen(photos), ViewPlan(), PREPROCESSING, seed=1)
+    live = SampleBatches(views, seen(photos), metadata(), targets(), NAMES, batch_size=3)
     made = list(live.epoch(0))
     assert [batch.sample_ids() for batch in made] == [["a", "b", "c"], ["d"]]
-    assert made[0].views.shape == (6, 3, 8, 10)
-    np.testing.assert_array_equal(made[1].views[0].numpy(), load_view(photos[6], PREPROCESSING))
+    assert made[0].views[0].shape == (6, 3, 8, 10)
+    np.testing.assert_array_equal(made[1].views[0][0].numpy(), load_view(photos[6], PREPROCESSING))
 
 
 def test_a_photo_that_cannot_be_read_is_named(photos: list[Path]):
     photos[3].write_bytes(b"no photo")
-    views = LiveViews(photos, PREPROCESSING, flips="none", seed=1)
-    live = SampleBatches(views, OWNER, metadata(), targets(), NAMES, batch_size=2)
+    views = LiveViews(seen(photos), ViewPlan(), PREPROCESSING, seed=1)
+    live = SampleBatches(views, seen(photos), metadata(), targets(), NAMES, batch_size=2)
     made = live.epoch(0)
     assert next(made).sample_ids() == ["a", "b"]
     with pytest.raises(PhotoError, match=r"3\.png"):

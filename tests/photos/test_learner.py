@@ -175,12 +175,11 @@ def test_an_encoder_learns_with_its_head(tmp_path: Path, flips: str):
     rows = np.arange(12), np.arange(12, 16)
     learner, fitted, samples = learn(given, train=rows[0], inner=rows[1])
     network = fitted.member.network
-    assert network.encoder is not None
-    before, after = learner.encoder.state_dict(), network.encoder.state_dict()
+    assert network.encoder.learns
+    before, after = learner.encoder.tail.state_dict(), network.encoder.state_dict()
     if fitted.result.best_epoch:
         assert any(not torch.equal(before[name], after[name]) for name in before)
-    source = fitted.member.source(learner.source)
-    answer = fitted.member.answer(samples.take([16, 17]), source)
+    answer = fitted.member.answer(samples.take([16, 17]), learner.source)
     assert answer.parameters.shape == (2, 3, 1)
     assert np.isfinite(answer.parameters).all()
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from quadrat.photos.network.photos_network import Output
 from quadrat.photos.objective import PhotosObjective, target_weights
 from quadrat.photos.predictions import Answer
 from quadrat.runtime.balance import Balance, Identity
@@ -43,8 +44,8 @@ class Given(nn.Module):
         super().__init__()
         self.parameters_given = nn.Parameter(parameters)
 
-    def forward(self, batch: Any) -> torch.Tensor:
-        return self.parameters_given
+    def forward(self, batch: Any) -> Output:
+        return Output(self.parameters_given)
 
 
 def test_unknown_targets_leave_the_loss(tmp_path: Path):
@@ -84,8 +85,8 @@ def test_inner_scores_are_those_of_balanced_predictions(tmp_path: Path):
     aim = objective(tmp_path)
     parameters = torch.tensor([[0.5, 0.0, 1.0], [0.0, -3.0, 0.5], [-0.2, 2.0, 0.5]])[..., None]
     evaluator = aim.evaluator()
-    evaluator.update(SimpleNamespace(), parameters[:2])
-    evaluator.update(SimpleNamespace(), parameters[2:])
+    evaluator.update(SimpleNamespace(), Output(parameters[:2]))
+    evaluator.update(SimpleNamespace(), Output(parameters[2:]))
     scores = evaluator.compute()
     raw = np.maximum(SCALER.inverse(parameters[..., 0].numpy()), 0.0)
     expected = regression_scores(TRUTH, aim.balanced(raw), np.ones(3))
@@ -97,6 +98,6 @@ def test_inner_scores_are_those_of_balanced_predictions(tmp_path: Path):
 def test_a_gaussian_head_is_scored_by_crps_too(tmp_path: Path):
     aim = objective(tmp_path, head={"distribution": "gaussian"}, score={"primary": "crps"})
     evaluator = aim.evaluator()
-    evaluator.update(SimpleNamespace(), torch.zeros(3, 3, 2))
+    evaluator.update(SimpleNamespace(), Output(torch.zeros(3, 3, 2)))
     assert evaluator.compute()["crps"] > 0
     assert not aim.higher_is_better

@@ -169,7 +169,7 @@ def test_a_trained_encoder_lies_with_each_member(tmp_path: Path):
     run = make_from_photos(tmp_path, train="all", learning_rate=1e-3)
     assert not (run.folder / "encoder").exists()
     predictor = PhotosPredictor.load(run.folder, device="cpu")
-    assert all(member.network.encoder is not None for member in predictor.members)
+    assert all(member.network.encoder.learns for member in predictor.members)
     found = predictor.predict(tmp_path / "train.csv")
     assert len(found) == 12
     oof = pl.read_parquet(run.path("oof.parquet"))
@@ -177,7 +177,7 @@ def test_a_trained_encoder_lies_with_each_member(tmp_path: Path):
     samples = predictor.samples(tmp_path / "train.csv")
     mine = [samples.ids.index(name) for name in one["sample"]]
     member = predictor.members[0]
-    answer = member.answer(samples.take(mine), member.source(predictor.source)).prediction()
+    answer = member.answer(samples.take(mine), predictor.source).prediction()
     np.testing.assert_allclose(answer.mean[:, 0], one["raw"], rtol=1e-5)
 
 

@@ -1,12 +1,10 @@
-"""Batches of samples: index vectors into features on the device, or photos decoded meanwhile."""
+"""Batches of samples: their views, metadata and targets by index vectors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -14,19 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from quadrat.engine import IndexBatches
-from quadrat.photos.fusion.plain import Metadata
-from quadrat.photos.views.threads import in_threads
-from quadrat.runtime.images import ImagePreprocessing, load_view
-
-Flips = Literal["none", "horizontal", "vertical", "both"]
-
-MIRRORED: dict[str, tuple[Flips, ...]] = {
-    "none": ("none",),
-    "horizontal": ("none", "horizontal"),
-    "vertical": ("none", "vertical"),
-    "both": ("none", "horizontal", "vertical", "both"),
-}
-"""Value of ``augment.flips`` → the mirrorings of a photo that training draws from."""
+from quadrat.photos.encoders import Held
+from quadrat.photos.fusion import Metadata
+from quadrat.photos.views.plan import SeenViews
+from quadrat.photos.views.supply import Views
 
 
 @dataclass(frozen=True)
@@ -35,16 +24,18 @@ class PhotoBatch:
 
     Attributes:
         index: Positions of the samples ``(B,)``.
-        views: Vectors ``(V, D)``, or photos ``(V, 3, H, W)``.
-        owner: Position of each view's sample in the batch ``(V,)``.
+        views: What the encoder's stem holds of the views, each ``(V, …)``.
+        owner: Position of each view's sample in the batch ``(V,)``, ascending.
+        slot: Which part of a photo each view is ``(V,)``.
         metadata: Their metadata.
         targets: Standardised targets ``(B, T)``, NaN where unknown.
         names: Names of all samples there are, by position.
     """
 
     index: Tensor
-    views: Tensor
+    views: Held
     owner: Tensor
+    slot: Tensor
     metadata: Metadata
     targets: Tensor
     names: Sequence[str]
@@ -54,93 +45,12 @@ class PhotoBatch:
         return [self.names[place] for place in self.index.tolist()]
 
 
-class Views(Protocol):
-    """Where the views of samples come from.
-
-    Attributes:
-        ahead: Whether the next batch is worth making while the present one is used.
-    """
-
-    ahead: bool
-
-    def take(self, rows: Tensor, epoch: int) -> Tensor:
-        """Views ``(V, …)`` by their rows ``(V,)``, as they are in an epoch."""
-        ...
-
-
-class CachedViews:
-    """Vectors of all views, on the device, one matrix for each mirroring.
-
-    Args:
-        matrices: ``(V, D)`` each; training draws one of them for every view and epoch.
-        seed: Of the drawing.
-        device: Where they are kept.
-    """
-
-    ahead = False
-
-    def __init__(
-        self,
-        matrices: Sequence[NDArray[np.float32]],
-        *,
-        seed: int,
-        device: torch.device | str = "cpu",
-    ) -> None:
-        self.stack = torch.from_numpy(np.stack(matrices)).to(device)
-        self.seed = seed
-
-    def take(self, rows: Tensor, epoch: int) -> Tensor:
-        """Vectors ``(V, D)``."""
-        variants, views, _ = self.stack.shape
-        drawn = draw(variants, views, self.seed, epoch)[rows]
-        return self.stack[drawn.to(self.stack.device), rows.to(self.stack.device)]
-
-
-class LiveViews:
-    """Photos that are decoded when they are needed, in threads.
-
-    Args:
-        paths: The photos ``(V,)``.
-        preprocessing: What they go through.
-        flips: Mirrorings that training draws from.
-        seed: Of the drawing.
-        device: Where they go.
-        workers: Threads, as in ``run.workers``.
-    """
-
-    ahead = True
-
-    def __init__(
-        self,
-        paths: Sequence[Path],
-        preprocessing: ImagePreprocessing,
-        *,
-        flips: str,
-        seed: int,
-        device: torch.device | str = "cpu",
-        workers: int = 0,
-    ) -> None:
-        self.paths, self.preprocessing, self.device = paths, preprocessing, device
-        self.mirrorings, self.seed, self.workers = MIRRORED[flips], seed, workers
-
-    def take(self, rows: Tensor, epoch: int) -> Tensor:
-        """Photos ``(V, 3, H, W)``."""
-        drawn = draw(len(self.mirrorings), len(self.paths), self.seed, epoch)[rows]
-        wanted = zip(rows.tolist(), drawn.tolist(), strict=True)
-        decoded = in_threads(self._load, wanted, workers=self.workers, ahead=len(rows))
-        return torch.from_numpy(np.stack(list(decoded))).to(self.device, non_blocking=True)
-
-    def _load(self, wanted: tuple[int, int]) -> NDArray[np.float32]:
-        row, drawn = wanted
-        return mirrored(load_view(self.paths[row], self.preprocessing), self.mirrorings[drawn])
-
-
 class SampleBatches:
     """Makes batches from the views, metadata and targets of N samples; a source for `fit`.
 
     Args:
         views: Where views come from.
-        owner: Position of each view's sample ``(V,)``, ascending.
+        seen: Whose they are.
         metadata: Of the samples, on the device; or of the samples several times, differently: all
             of them then come so many times, one after the other.
         targets: Standardised ``(N, T)``, NaN where unknown.
@@ -156,7 +66,7 @@ class SampleBatches:
     def __init__(
         self,
         views: Views,
-        owner: NDArray[np.int64],
+        seen: SeenViews,
         metadata: Metadata,
         targets: NDArray[np.float64],
         names: Sequence[str],
@@ -170,8 +80,9 @@ class SampleBatches:
     ) -> None:
         self.views, self.metadata, self.device = views, metadata, device
         times = len(metadata.numeric) // len(names)
-        counts = torch.from_numpy(np.bincount(owner, minlength=len(names)))
+        counts = torch.from_numpy(np.bincount(seen.owner, minlength=len(names)))
         self.counts = counts.repeat(times)
+        self.slot = torch.from_numpy(seen.slot)
         self.starts = (counts.cumsum(0) - counts).repeat(times)
         self.targets = torch.from_numpy(targets.astype(np.float32)).repeat(times, 1).to(device)
         self.names = tuple(names) * times
@@ -208,6 +119,7 @@ class SampleBatches:
             index=index,
             views=self.views.take(rows, epoch),
             owner=owner.to(self.device),
+            slot=self.slot[rows].to(self.device),
             metadata=self.metadata.take(place),
             targets=self.targets[place],
             names=self.names,
@@ -239,18 +151,3 @@ def view_rows(starts: Tensor, counts: Tensor, index: Tensor) -> tuple[Tensor, Te
     before = wanted.cumsum(0) - wanted
     within = torch.arange(len(owner)) - before[owner]
     return starts[index][owner] + within, owner
-
-
-def draw(choices: int, count: int, seed: int, epoch: int) -> Tensor:
-    """A choice for every one of ``count`` views, from (seed, epoch, view) alone; int64."""
-    if choices == 1:
-        return torch.zeros(count, dtype=torch.int64)
-    generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch + 500_009) % 2**63)
-    return torch.randint(choices, (count,), generator=generator)
-
-
-def mirrored(view: NDArray[np.float32], flip: Flips) -> NDArray[np.float32]:
-    """A photo ``(3, H, W)`` mirrored along axes."""
-    if flip in ("horizontal", "both"):
-        view = view[:, :, ::-1]
-    return view[:, ::-1] if flip in ("vertical", "both") else view

@@ -9,12 +9,12 @@ import torch
 from quadrat.engine import Backend
 from quadrat.errors import QuadratError
 from quadrat.experiment import CheckReport
-from quadrat.photos.batches import MIRRORED
 from quadrat.photos.encoders import PhotoEncoder, PrecomputedEncoder, create_encoder
 from quadrat.photos.objective import require_primary
 from quadrat.photos.preparation import Prepared, prepare
 from quadrat.photos.samples.loading import load_samples
 from quadrat.photos.schema import PhotosExperiment
+from quadrat.photos.views.plan import MIRRORED
 
 _TIMED = 4
 """Photos that go through the encoder to tell how long all will take."""
@@ -72,9 +72,9 @@ def _estimates(experiment: PhotosExperiment, prepared: Prepared) -> dict[str, st
 def _seconds_per_photo(encoder: PhotoEncoder, backend: Backend) -> float:
     encoder.to(backend.device).eval()
     photos = torch.zeros(_TIMED, 3, *encoder.preprocessing.size, device=backend.device)
-    encoder(photos[:1]).sum().item()  # the first pays for memory and threads
+    encoder(photos[:1]).vectors.sum().item()  # the first pays for memory and threads
     began = time.perf_counter()
-    encoder(photos).sum().item()  # .item() waits for the device
+    encoder(photos).vectors.sum().item()  # .item() waits for the device
     return (time.perf_counter() - began) / _TIMED
 
 

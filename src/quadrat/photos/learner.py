@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -21,23 +20,19 @@ from quadrat.engine import (
     fit,
     parameter_groups,
 )
-from quadrat.photos.batches import (
-    MIRRORED,
-    CachedViews,
-    Flips,
-    LiveViews,
-    SampleBatches,
-    Views,
-)
+from quadrat.photos.batches import SampleBatches
 from quadrat.photos.encoders import PhotoEncoder, create_encoder
-from quadrat.photos.features.source import FeatureSource, pooled
-from quadrat.photos.fusion.plain import Metadata
+from quadrat.photos.features.source import FeatureSource
+from quadrat.photos.fusion import Metadata
 from quadrat.photos.member import Member, lowest_values
-from quadrat.photos.network.photos_network import NetworkSpec, PhotosNetwork
+from quadrat.photos.network.photos_network import PhotosNetwork
+from quadrat.photos.network.spec import NetworkSpec
 from quadrat.photos.objective import PhotosObjective, target_weights
 from quadrat.photos.predictions import Answer
 from quadrat.photos.samples.loading import Samples
 from quadrat.photos.schema import PhotosExperiment
+from quadrat.photos.views.plan import MIRRORED, Flips, ViewPlan
+from quadrat.photos.views.supply import Views
 from quadrat.runtime.balance import Balance, Identity
 from quadrat.runtime.metadata import MetadataEncoder
 from quadrat.targets import TargetScaler, error_covariance
@@ -92,6 +87,7 @@ def make_frozen_source(
     """Where the vectors of an experiment's photos come from, before anything is trained."""
     return FeatureSource(
         encoder,
+        ViewPlan.of(experiment.views),
         device=backend.device,
         cache=experiment.encoder.cache,
         workers=experiment.run.workers,
@@ -175,7 +171,7 @@ class NetworkLearner:
             on_epoch=on_epoch,
         )
         member = training.member()
-        if network.encoder is None and len(inner):
+        if self.encoder.frozen and len(inner):
             training.fit_start(with_inner=True)
         return Fitted(member, result)
 
@@ -203,13 +199,17 @@ class _Training:
 
     def _build(self) -> PhotosNetwork:
         encoder = self.learner.encoder
-        spec = NetworkSpec.of(self.experiment, encoder.width, self.metadata.cardinalities)
-        learns = not encoder.frozen
+        spec = NetworkSpec.of(
+            self.experiment,
+            encoder,
+            self.metadata.cardinalities,
+            slots=self.learner.source.plan.slots,
+        )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            network = PhotosNetwork(spec, copy.deepcopy(encoder) if learns else None)
+            network = PhotosNetwork(spec, encoder.rest())
         # The start is the best linear answer already; a learning encoder moves below it.
-        network.start.requires_grad_(learns)
+        network.start.requires_grad_(not encoder.frozen)
         return network
 
     def fit_start(self, *, with_inner: bool = False) -> None:
@@ -238,47 +238,25 @@ class _Training:
         start.to(device)
 
     def _photos(self, part: Part, flip: Flips = "none") -> NDArray[np.float32]:
-        return pooled(self.learner.source.of(part.samples, flip=flip), len(part))
+        return self.learner.source.vectors(part.samples, flip=flip)
 
     def batches(self) -> SampleBatches:
         """The training batches."""
-        flips = self.experiment.augment.flips
         samples, backend = self.train.samples, self.learner.backend
-        views: Views
-        if self.network.encoder is None:
-            features = [self.learner.source.of(samples, flip=flip) for flip in MIRRORED[flips]]
-            matrices = [f.matrix for f in features]
-            views = CachedViews(matrices, seed=self.seed, device=backend.device)
-        else:
-            views = self._live(samples, flips=flips)
+        flips = self.experiment.augment.flips
+        views = self.learner.source.views(samples, flips=flips, seed=self.seed)
         return self._batches(samples, views, shuffle=True, rank=backend.rank, world=backend.world)
 
     def validation(self) -> SampleBatches:
         """The inner rows, and where metadata may be absent, the same once more without them."""
         samples = self.inner.samples
-        views: Views
-        if self.network.encoder is None:
-            matrix = self.learner.source.of(samples, predict=True).matrix
-            views = CachedViews([matrix], seed=0, device=self.learner.backend.device)
-        else:
-            views = self._live(samples, flips="none", predict=True)
+        views = self.learner.source.views(samples, predict=True)
         return self._batches(samples, views, twice=self._judged_twice)
 
     @property
     def _judged_twice(self) -> bool:
         spec = self.network.spec
         return spec.metadata_dropout > 0.0 and self.network.start.columns > 0
-
-    def _live(self, samples: Samples, *, flips: str, predict: bool = False) -> LiveViews:
-        encoder = self.learner.encoder
-        return LiveViews(
-            [path for views in samples.paths for path in views],
-            encoder.predict_preprocessing if predict else encoder.preprocessing,
-            flips=flips,
-            seed=self.seed,
-            device=self.learner.backend.device,
-            workers=self.experiment.run.workers,
-        )
 
     def _batches(
         self,
@@ -295,7 +273,7 @@ class _Training:
         metadata = Metadata.of(encoded, device)
         return SampleBatches(
             views,
-            samples.owner(),
+            self.learner.source.see(samples),
             metadata.joined(metadata.hidden()) if twice else metadata,
             self.scaler.transform(samples.targets),
             samples.ids,
@@ -329,7 +307,7 @@ class _Training:
         network = self.network
         for part in (network.start, network.fusion, network.head):
             groups += parameter_groups(part, rate, section.weight_decay)
-        if network.encoder is not None:
+        if network.encoder.learns:
             encoder_rate = self.experiment.encoder.learning_rate
             groups += network.encoder.parameter_groups(encoder_rate, section.weight_decay)
         return groups
@@ -341,6 +319,6 @@ class _Training:
         if self.experiment.balance_method.kind != "project-covariance" or not len(self.inner):
             return member
         samples = self.inner.samples
-        answer = member.answer(samples, member.source(self.learner.source))
+        answer = member.answer(samples, self.learner.source)
         errors = samples.targets - answer.prediction().mean
         return replace(member, covariance=error_covariance(errors))

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from quadrat.errors import RunError
-from quadrat.photos.encoders import PhotoEncoder
+from quadrat.photos.batches import SampleBatches
+from quadrat.photos.encoders import EncoderTail
 from quadrat.photos.features.source import FeatureSource
-from quadrat.photos.fusion.plain import Metadata
-from quadrat.photos.network.photos_network import NetworkSpec, PhotosNetwork
+from quadrat.photos.fusion import Metadata
+from quadrat.photos.network.photos_network import PhotosNetwork
+from quadrat.photos.network.spec import NetworkSpec
 from quadrat.photos.predictions import Answer
 from quadrat.photos.samples.loading import Samples
 from quadrat.runs import atomic_path
@@ -28,14 +29,8 @@ from quadrat.targets import TargetScaler
 Array = NDArray[np.float64]
 
 _CHUNK = 4096
-
-
-class _Input(NamedTuple):
-    """Pooled or single vectors of some samples."""
-
-    views: Tensor
-    owner: Tensor
-    metadata: Metadata
+_LIVE = 16
+"""Samples in a batch, where only vectors are kept of a photo, and where an encoder learns."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +54,6 @@ class Member:
     target_means: tuple[float, ...]
     covariance: Array | None = None
 
-    def source(self, frozen: FeatureSource) -> FeatureSource:
-        """Where the member's vectors come from: its own encoder if it has one."""
-        if self.network.encoder is None:
-            return frozen
-        return FeatureSource(
-            self.network.encoder, device=frozen.device, cache=False, workers=frozen.workers
-        )
-
     def answer(
         self, samples: Samples, source: FeatureSource, *, hide_metadata: bool = False
     ) -> Answer:
@@ -74,17 +61,21 @@ class Member:
 
         Args:
             samples: Their photos and metadata.
-            source: Where its vectors come from (`source`).
+            source: What the frozen part of the encoder says of photos.
             hide_metadata: Answer as if no metadata were known.
         """
-        features = source.of(samples, predict=True)
         device = source.device
         metadata = Metadata.of(self.metadata.encode(samples.numeric, samples.categorical), device)
-        if hide_metadata:
-            metadata = metadata.hidden()
-        views = torch.from_numpy(features.matrix).to(device)
-        owner = torch.from_numpy(features.owner).to(device)
-        parameters = _forward(self.network.to(device), views, owner, metadata)
+        batches = SampleBatches(
+            source.views(samples, predict=True),
+            source.see(samples),
+            metadata.hidden() if hide_metadata else metadata,
+            np.full((len(samples), self.network.spec.targets), np.nan),
+            samples.ids,
+            batch_size=_LIVE if self.network.encoder.learns else _CHUNK,
+            device=device,
+        )
+        parameters = _forward(self.network.to(device), batches)
         floor = np.array(self.floor)
         return Answer(parameters, self.scaler, floor, self.network.spec.distribution)
 
@@ -106,18 +97,18 @@ class Member:
             save_file(state, temporary)
 
     @classmethod
-    def load(cls, path: Path, values: Mapping[str, Any], encoder: PhotoEncoder | None) -> Member:
+    def load(cls, path: Path, values: Mapping[str, Any], tail: EncoderTail) -> Member:
         """Reads a member.
 
         Args:
             path: Its weights.
             values: What `to_json` gave.
-            encoder: An encoder of the same build, where it was trained with the member.
+            tail: A tail of the same build.
 
         Raises:
             RunError: The weights are missing, damaged, or of another network.
         """
-        network = PhotosNetwork(NetworkSpec.from_json(values["network"]), encoder)
+        network = PhotosNetwork(NetworkSpec.from_json(values["network"]), tail)
         try:
             network.load_state_dict(load_file(path))
         except (OSError, SafetensorError, RuntimeError) as error:
@@ -142,15 +133,8 @@ def lowest_values(targets: Array) -> tuple[float, ...]:
 
 
 @torch.inference_mode()
-def _forward(network: PhotosNetwork, views: Tensor, owner: Tensor, metadata: Metadata) -> Array:
-    """Parameters ``(N, T, P)``, in float32 and evaluation mode, chunk by chunk."""
+def _forward(network: PhotosNetwork, batches: SampleBatches) -> Array:
+    """Parameters ``(N, T, P)``, in float32 and evaluation mode, batch by batch."""
     network.eval()
-    count = len(metadata.numeric)
-    found = []
-    for first in range(0, count, _CHUNK):
-        last = min(first + _CHUNK, count)
-        mine = (owner >= first) & (owner < last)
-        chosen = torch.arange(first, last, device=owner.device)
-        given = _Input(views[mine], owner[mine] - first, metadata.take(chosen))
-        found.append(network(given).double().cpu().numpy())
+    found = [network(batch).parameters.double().cpu().numpy() for batch in batches.epoch(0)]
     return np.concatenate(found)

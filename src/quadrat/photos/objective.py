@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from quadrat.engine import Losses
 from quadrat.errors import UsageError
 from quadrat.photos.batches import PhotoBatch
+from quadrat.photos.network.photos_network import Output
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.scoring import crps_normal, primary_direction, regression_scores, weight_vector
 from quadrat.targets import DISTRIBUTIONS, Prediction, TargetLoss
@@ -103,7 +104,8 @@ class PhotosObjective:
 
     def loss(self, module: nn.Module, batch: PhotoBatch) -> Losses:
         """The loss of a batch."""
-        values = self.criterion(module(batch), batch.targets)
+        output: Output = module(batch)
+        values = self.criterion(output.parameters, batch.targets)
         return Losses(values.total, per_sample=values.per_sample)
 
     def evaluator(self) -> InnerScores:
@@ -122,9 +124,9 @@ class InnerScores:
         self.objective = objective
         self.parameters: list[Array] = []
 
-    def update(self, batch: PhotoBatch, output: Tensor) -> None:
-        """Takes in the parameters ``(B, T, P)`` of a batch."""
-        self.parameters.append(output.double().cpu().numpy())
+    def update(self, batch: PhotoBatch, output: Output) -> None:
+        """Takes in what the network says of a batch."""
+        self.parameters.append(output.parameters.double().cpu().numpy())
 
     def compute(self) -> dict[str, float]:
         """The scores by name, after balance."""

@@ -143,8 +143,8 @@ class PhotosPredictor:
         return self.predictions(samples.ids, pool(answers))
 
     def _answer(self, member: Member, samples: Samples, *, hide_metadata: bool) -> Answer:
-        answer = member.answer(samples, member.source(self.source), hide_metadata=hide_metadata)
-        if member.network.encoder is not None:
+        answer = member.answer(samples, self.source, hide_metadata=hide_metadata)
+        if member.network.encoder.learns:
             member.network.cpu()  # an encoder a member would fill the device
         return answer
 

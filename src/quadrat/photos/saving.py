@@ -78,11 +78,8 @@ def load_predictor(folder: Path, device: str = "auto") -> PhotosPredictor:
     described = read_json(folder / "preprocessing.json")["members"]
     members = []
     for place, rest in zip(model["members"], described, strict=True):
-        own = None
-        if not encoder.frozen:
-            own = _load_encoder(experiment, model["encoder"], folder)
         values = {**rest, "network": place["network"]}
-        members.append(Member.load(folder / place["weights"], values, own))
+        members.append(Member.load(folder / place["weights"], values, encoder.rest()))
     return PhotosPredictor(experiment, members, source)
 
 

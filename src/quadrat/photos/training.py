@@ -9,7 +9,6 @@ import numpy as np
 
 from quadrat.engine import Backend, OnEpoch, current_progress
 from quadrat.errors import DataError
-from quadrat.photos.encoders import PhotoEncoder, create_encoder
 from quadrat.photos.judging import HeldOut, judge, oof_table
 from quadrat.photos.learner import NetworkLearner, Part
 from quadrat.photos.member import Member
@@ -99,9 +98,11 @@ def held_out_of(run: Run, experiment: PhotosExperiment, prepared: Prepared) -> l
 def _encode_ahead(learner: NetworkLearner, prepared: Prepared) -> None:
     """Turns all photos into vectors before the first fold, so that a bad one shows at once."""
     experiment = learner.experiment
-    learner.source.of(prepared.samples)
-    if learner.encoder.frozen:
-        learner.source.of(prepared.samples, predict=True)
+    if learner.encoder.holds:
+        learner.source.held(prepared.samples)
+        learner.source.held(prepared.samples, predict=True)
+    else:
+        learner.source.vectors(prepared.samples)
     if experiment.data.test is not None:
         predictor = PhotosPredictor(experiment, [], learner.source)
         predictor.samples(experiment.data.test)
@@ -153,7 +154,7 @@ def _predict_held_out(
 ) -> HeldOut:
     predictor = PhotosPredictor(learner.experiment, [member], learner.source)
     samples = prepared.samples.take(fold.held_out)
-    source = member.source(learner.source)
+    source = learner.source
     seen = predictor.predictions(samples.ids, member.answer(samples, source).prediction())
     alone = np.full_like(seen.raw, np.nan)
     if member.network.start.columns:
@@ -172,13 +173,8 @@ def _predict_held_out(
 
 
 def _read_member(learner: NetworkLearner, run: Run, fold: Fold) -> Member:
-    experiment = learner.experiment
-    encoder: PhotoEncoder | None = None
-    if not learner.encoder.frozen:
-        section = experiment.encoder.model_copy(update={"weights": "none"})
-        encoder = create_encoder(section, experiment.views)
     values = read_json(run.fold(fold.index) / "fold.json")["member"]
-    return Member.load(run.path(WEIGHTS.format(fold.index)), values, encoder)
+    return Member.load(run.path(WEIGHTS.format(fold.index)), values, learner.encoder.rest())
 
 
 def _held_out_path(run: Run, fold: Fold) -> Path:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, get_args
@@ -17,6 +18,12 @@ from quadrat.errors import DataError
 
 Fit = Literal["squash", "pad", "crop"]
 """How a photo of other proportions comes to a size; see `ImagePreprocessing`."""
+
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom of a part of a photo, as shares of its sides."""
+
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
+"""All of a photo."""
 
 MAX_PIXELS = 178_956_970
 """Photos of more pixels are refused as decompression bombs, as pillow does by default."""
@@ -193,8 +200,37 @@ def load_view(
     Raises:
         PhotoError: As `open_photo`.
     """
-    image = open_photo(photo, at_least=preprocessing.size, fit=preprocessing.fit)
-    return prepare(image, preprocessing)
+    return load_parts(photo, [WHOLE], preprocessing)[0]
+
+
+def load_parts(
+    photo: Path | str | BinaryIO, boxes: Sequence[Box], preprocessing: ImagePreprocessing
+) -> list[NDArray[np.float32]]:
+    """Decodes a photo once and prepares parts of it, each ``(3, H, W)``.
+
+    Args:
+        photo: A file, or an open one.
+        boxes: The parts.
+        preprocessing: What each part goes through.
+
+    Raises:
+        PhotoError: As `open_photo`.
+    """
+    height, width = preprocessing.size
+    least = (
+        math.ceil(max(height / (bottom - top) for _, top, _, bottom in boxes)),
+        math.ceil(max(width / (right - left) for left, _, right, _ in boxes)),
+    )
+    image = open_photo(photo, at_least=least, fit=preprocessing.fit)
+    return [prepare(_part(image, box), preprocessing) for box in boxes]
+
+
+def _part(image: Image.Image, box: Box) -> Image.Image:
+    if box == WHOLE:
+        return image
+    sides = (image.width, image.height, image.width, image.height)
+    left, top, right, bottom = (round(at * side) for at, side in zip(box, sides, strict=True))
+    return image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
 
 
 def _orientation(image: Image.Image) -> int:

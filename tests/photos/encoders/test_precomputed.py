@@ -12,7 +12,8 @@ import torch
 
 from quadrat.errors import DataError, UsageError
 from quadrat.photos.encoders import PrecomputedEncoder, create_encoder
-from quadrat.photos.features.encoding import encode_views, precomputed_features
+from quadrat.photos.features.encoding import precomputed_features
+from quadrat.photos.features.source import FeatureSource
 from quadrat.photos.samples.loading import Samples, load_samples
 from tests.photos.tables import experiment, save, wide
 
@@ -43,15 +44,15 @@ def test_photos_are_matched_by_path_name_or_stem(
     order = [3, 0, 5, 1, 4, 2]
     rows = lines(tmp_path, [form.format(number) for number in order])
     features = precomputed_features(matrix, rows, samples)
-    np.testing.assert_array_equal(features.matrix[order], MATRIX)
+    np.testing.assert_array_equal(features.arrays[0][order], MATRIX)
     assert features.owner.tolist() == [0, 1, 2, 3, 4, 5]
-    assert features.matrix.dtype == np.float32
+    assert features.arrays[0].dtype == np.float32
 
 
 def test_the_full_path_decides_between_equal_names(samples: Samples, matrix: Path, tmp_path: Path):
     names = ["photos/0.png", "other/0.png", *(f"photos/{k}.png" for k in range(1, 5))]
     found = precomputed_features(matrix, lines(tmp_path, names), samples.take([0, 4]))
-    np.testing.assert_array_equal(found.matrix, MATRIX[[0, 5]])
+    np.testing.assert_array_equal(found.arrays[0], MATRIX[[0, 5]])
     names[0] = "third/0.png"
     with pytest.raises(DataError, match=r"'photos/0.png' is in lines 1, 2"):
         precomputed_features(matrix, lines(tmp_path, names), samples.take([0, 4]))
@@ -67,7 +68,7 @@ def test_photos_without_a_row_are_listed(samples: Samples, matrix: Path, tmp_pat
 
 def test_a_column_holds_row_numbers(samples: Samples, matrix: Path):
     features = precomputed_features(matrix, "column:place", samples)
-    np.testing.assert_array_equal(features.matrix, MATRIX[::-1])
+    np.testing.assert_array_equal(features.arrays[0], MATRIX[::-1])
     with pytest.raises(DataError, match=r"no column 'plac'.*Did you mean 'place'"):
         precomputed_features(matrix, "column:plac", samples)
     with pytest.raises(DataError, match="must hold a row number"):
@@ -120,10 +121,10 @@ def test_a_matrix_stands_where_a_network_would(samples: Samples, matrix: Path, t
     asked = experiment(tmp_path / "train.csv", encoder=keys)
     encoder = create_encoder(asked.encoder, asked.views)
     assert (encoder.width, encoder.frozen) == (3, True)
-    features = encode_views(encoder, samples)
-    np.testing.assert_array_equal(features.matrix, MATRIX)
-    vectors = torch.from_numpy(features.matrix)
-    assert encoder(vectors) is vectors
+    features = FeatureSource(encoder).held(samples)
+    np.testing.assert_array_equal(features.arrays[0], MATRIX)
+    vectors = torch.from_numpy(features.arrays[0])
+    assert encoder(vectors).vectors is vectors
     before = encoder.fingerprint()
     np.save(matrix, MATRIX + 1)
     assert encoder.fingerprint() != before
@@ -142,5 +143,5 @@ def test_real_features_are_matched(real_data: Path):
     features = precomputed_features(matrix, str(rows), samples)
     order = rows.read_text().split()
     first = order.index(samples.images[0][0])
-    np.testing.assert_array_equal(features.matrix[0], np.load(matrix)[first].astype(np.float32))
-    assert features.matrix.shape == (357, 384)
+    np.testing.assert_array_equal(features.arrays[0][0], np.load(matrix)[first].astype(np.float32))
+    assert features.arrays[0].shape == (357, 384)

@@ -32,13 +32,13 @@ def views(encoder: PhotoEncoder, count: int = 2) -> torch.Tensor:
 )
 def test_the_width_is_that_of_the_vectors(name: str, pool: str):
     encoder = create(name, pool=pool, size=64)
-    assert encoder(views(encoder)).shape == (2, encoder.width)
+    assert encoder(views(encoder)).vectors.shape == (2, encoder.width)
 
 
 def test_channels_last_networks_pool_over_space():
     encoder = create("swin_tiny_patch4_window7_224", pool="mean", size=(64, 96))
     maps = encoder.model.forward_features(views(encoder, 1))
-    torch.testing.assert_close(encoder(views(encoder, 1)), maps.mean(dim=(1, 2)))
+    torch.testing.assert_close(encoder(views(encoder, 1)).vectors, maps.mean(dim=(1, 2)))
 
 
 def test_pooling_takes_the_tokens_it_says():
@@ -49,7 +49,7 @@ def test_pooling_takes_the_tokens_it_says():
         ("max", tokens[:, 1:].amax(dim=1)),
     ):
         encoder = create(pool=pool, size=64)
-        torch.testing.assert_close(encoder(views(encoder)), expected)
+        torch.testing.assert_close(encoder(views(encoder)).vectors, expected)
     with pytest.raises(UsageError, match="no class token"):
         create("test_efficientnet", pool="class")
 
@@ -61,7 +61,7 @@ def test_size_and_normalisation_are_the_networks_own():
     assert encoder.preprocessing.size == (32, 64)
     assert encoder.preprocessing.fit == "pad"
     assert encoder.predict_preprocessing.size == (96, 96)
-    assert encoder(torch.zeros(1, 3, 96, 96)).shape == (1, encoder.width)
+    assert encoder(torch.zeros(1, 3, 96, 96)).vectors.shape == (1, encoder.width)
 
 
 def test_sizes_that_a_network_cannot_take_are_refused():
@@ -102,13 +102,13 @@ def test_a_frozen_encoder_never_learns():
     assert not encoder.train().training
     assert not any(module.training for module in encoder.modules())
     assert not any(parameter.requires_grad for parameter in encoder.parameters())
-    assert encoder.parameter_groups(1e-5, 1e-3) == []
+    assert encoder.rest().parameter_groups(1e-5, 1e-3) == []
 
 
 def test_a_learning_encoder_has_groups_with_and_without_decay():
     encoder = create("test_efficientnet", train="all")
     assert encoder.train().training
-    decayed, plain = encoder.parameter_groups(1e-5, 1e-3)
+    decayed, plain = encoder.rest().parameter_groups(1e-5, 1e-3)
     assert (decayed.learning_rate, decayed.weight_decay) == (1e-5, 1e-3)
     assert (plain.learning_rate, plain.weight_decay) == (1e-5, 0.0)
     count = len(list(encoder.parameters()))
@@ -138,7 +138,7 @@ def test_weights_come_from_a_file(saved: Path, name: str):
 
 def test_positions_are_resampled_to_another_size_of_a_network(saved: Path):
     encoder = create(weights=str(saved / "plain.safetensors"), size=64)
-    assert encoder(views(encoder)).shape == (2, encoder.width)
+    assert encoder(views(encoder)).vectors.shape == (2, encoder.width)
 
 
 def test_weights_of_another_network_are_refused_with_the_keys(saved: Path):

@@ -11,15 +11,18 @@ import torch
 from torch import Tensor
 
 from quadrat.errors import UnknownNameError
-from quadrat.photos.fusion.plain import (
+from quadrat.photos.fusion import (
     FusionSpec,
     Metadata,
     MetadataDropout,
-    MlpFusion,
+    SampleViews,
     mean_by_owner,
 )
-from quadrat.photos.heads.plain import HeadSpec, LinearHead, MlpHead
-from quadrat.photos.network.photos_network import REACH, NetworkSpec, PhotosNetwork
+from quadrat.photos.fusion.plain import MlpFusion
+from quadrat.photos.heads import HeadSpec
+from quadrat.photos.heads.plain import LinearHead, MlpHead
+from quadrat.photos.network.photos_network import LIMIT, PhotosNetwork
+from quadrat.photos.network.spec import NetworkSpec
 from quadrat.photos.network.start import LEAST_ERROR, LinearStart
 from quadrat.runtime.metadata import MetadataEncoder
 
@@ -44,9 +47,23 @@ SPEC = NetworkSpec(
 
 
 class Batch(NamedTuple):
-    views: Tensor
+    vectors: Tensor
     owner: Tensor
     metadata: Metadata
+
+    @property
+    def views(self) -> tuple[Tensor]:
+        return (self.vectors,)
+
+    @property
+    def slot(self) -> Tensor:
+        return torch.zeros_like(self.owner)
+
+
+def views_of(vectors: Tensor) -> SampleViews:
+    """One view a sample."""
+    owner = torch.arange(len(vectors))
+    return SampleViews(vectors, vectors, owner, torch.zeros_like(owner))
 
 
 def metadata(rows: int = ROWS) -> Metadata:
@@ -78,7 +95,7 @@ def encoded(rows: int = ROWS) -> Any:
 def fitted(**changes: Any) -> PhotosNetwork:
     torch.manual_seed(0)
     network = PhotosNetwork(replace(SPEC, **changes)).eval()
-    photos = batch().views.numpy()
+    photos = batch().vectors.numpy()
     network.standardise(photos)
     targets = photos[:, :3] + 0.5 * metadata().numeric[:, :1].numpy()
     network.start.fit(
@@ -103,10 +120,13 @@ def test_views_are_pooled_by_their_owner():
 
 def test_a_set_of_photos_answers_as_its_mean_vector():
     network, one = fitted(), batch(4)
-    pairs = torch.cat([one.views + 0.3, one.views - 0.3])
+    pairs = torch.cat([one.vectors + 0.3, one.vectors - 0.3])
     owner = torch.arange(4).repeat(2)
     torch.testing.assert_close(
-        network(Batch(pairs, owner, one.metadata)), network(one), rtol=1e-4, atol=1e-5
+        network(Batch(pairs, owner, one.metadata)).parameters,
+        network(one).parameters,
+        rtol=1e-4,
+        atol=1e-5,
     )
 
 
@@ -138,24 +158,26 @@ def test_the_known_share_counts_columns():
 
 def test_before_training_the_network_says_what_the_start_says():
     network, given = fitted(), batch()
-    photos = ((given.views - network.centre) / network.scale).clamp(-REACH, REACH)
-    torch.testing.assert_close(network(given)[..., 0], network.start(photos, given.metadata))
+    photos = ((given.vectors - network.centre) / network.scale).clamp(-LIMIT, LIMIT)
+    torch.testing.assert_close(
+        network(given).parameters[..., 0], network.start(photos, given.metadata)
+    )
 
 
 def test_without_metadata_the_photos_alone_answer():
     network, given = fitted(), batch()
-    photos = ((given.views - network.centre) / network.scale).clamp(-REACH, REACH)
-    hidden = Batch(given.views, given.owner, given.metadata.hidden())
-    torch.testing.assert_close(network(hidden)[..., 0], network.start.alone(photos))
-    assert not torch.allclose(network(hidden), network(given), atol=0.05)
+    photos = ((given.vectors - network.centre) / network.scale).clamp(-LIMIT, LIMIT)
+    hidden = Batch(given.vectors, given.owner, given.metadata.hidden())
+    torch.testing.assert_close(network(hidden).parameters[..., 0], network.start.alone(photos))
+    assert not torch.allclose(network(hidden).parameters, network(given).parameters, atol=0.05)
 
 
 def test_the_start_learns_what_metadata_add():
     network, given = fitted(), batch()
-    targets = given.views[:, :3] + 0.5 * given.metadata.numeric[:, :1]
-    with_them = (network(given)[..., 0] - targets).square().mean()
-    hidden = Batch(given.views, given.owner, given.metadata.hidden())
-    without = (network(hidden)[..., 0] - targets).square().mean()
+    targets = given.vectors[:, :3] + 0.5 * given.metadata.numeric[:, :1]
+    with_them = (network(given).parameters[..., 0] - targets).square().mean()
+    hidden = Batch(given.vectors, given.owner, given.metadata.hidden())
+    without = (network(hidden).parameters[..., 0] - targets).square().mean()
     assert with_them < 0.25 * without
 
 
@@ -176,7 +198,7 @@ def test_a_constant_target_leaves_a_distribution_head_a_finite_spread():
         np.zeros((ROWS, 0)), np.zeros((ROWS, 0), dtype=object)
     )
     start.fit(
-        batch().views.double().numpy(),
+        batch().vectors.double().numpy(),
         empty,
         np.zeros((ROWS, 1)),
         groups=np.arange(ROWS),
@@ -189,7 +211,7 @@ def test_a_constant_target_leaves_a_distribution_head_a_finite_spread():
 
 def test_a_gaussian_head_begins_with_the_error_on_left_out_rows():
     network = fitted(distribution="gaussian")
-    parameters = network(batch())
+    parameters = network(batch()).parameters
     assert parameters.shape == (ROWS, 3, 2)
     expected = network.start.error.log().expand(ROWS, 3)
     torch.testing.assert_close(parameters[..., 1], expected)
@@ -200,7 +222,7 @@ def test_a_gaussian_head_begins_with_the_error_on_left_out_rows():
 @pytest.mark.parametrize("distribution", ["point", "gaussian"])
 def test_every_head_gives_parameters_of_every_target(shared: bool, kind: str, distribution: str):
     network = fitted(head=kind, shared=shared, distribution=distribution).train()
-    parameters = network(batch(5))
+    parameters = network(batch(5)).parameters
     assert parameters.shape == (5, 3, 2 if distribution == "gaussian" else 1)
     parameters.sum().backward()
     assert all(p.grad is not None for p in network.head.parameters())
@@ -212,30 +234,32 @@ def test_heads_of_their_own_do_not_share_hidden_layers():
     for part in head.parts:
         torch.nn.init.ones_(part[-1].weight)  # type: ignore[index, arg-type]
     fused = torch.randn(4, 8)
-    before = head(fused)
+    before = head(fused, views_of(fused))
     with torch.no_grad():
         head.parts[1][0].weight.add_(1.0)  # type: ignore[index, operator]
-    changed = (head(fused) - before).abs().sum(dim=(0, 2)) > 0
+    changed = (head(fused, views_of(fused)) - before).abs().sum(dim=(0, 2)) > 0
     assert changed.tolist() == [False, True, False]
 
 
 def test_heads_say_zero_before_training():
     fused = torch.randn(4, 8)
     for head in (LinearHead, MlpHead):
-        assert (head(HeadSpec(8, 3, 1, (5, 4), shared=True, dropout=0.5))(fused) == 0).all()
+        assert (
+            head(HeadSpec(8, 3, 1, (5, 4), shared=True, dropout=0.5))(fused, views_of(fused)) == 0
+        ).all()
 
 
 def test_the_head_computes_in_float32_under_autocast():
     network, given = fitted(), batch()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        low = network(given)
+        low = network(given).parameters
     assert low.dtype == torch.float32
-    torch.testing.assert_close(low, network(given))
+    torch.testing.assert_close(low, network(given).parameters)
 
 
 def test_the_embedding_of_the_unknown_category_is_trained():
     fusion = MlpFusion(FusionSpec(WIDTH, 2, (4,), (2,), 8, 0.0))
-    fusion(batch().views, batch().metadata.hidden()).sum().backward()
+    fusion(views_of(batch().vectors), batch().metadata.hidden()).sum().backward()
     gradient = fusion.embeddings[0].weight.grad  # type: ignore[union-attr]
     assert (gradient[0] != 0).any()
     assert (gradient[1:] == 0).all()
@@ -243,21 +267,21 @@ def test_the_embedding_of_the_unknown_category_is_trained():
 
 def test_a_feature_that_hardly_varies_in_training_does_not_explode():
     network = fitted()
-    photos = batch().views.numpy().copy()
+    photos = batch().vectors.numpy().copy()
     photos[:, 2] = 1.0
     network.standardise(photos)
     one = batch(1)
-    near, far = one.views.clone(), one.views.clone()
+    near, far = one.vectors.clone(), one.vectors.clone()
     near[:, 2], far[:, 2] = 1.1, 1e6
     assert np.abs(network.standardised(near.numpy())[0, 2]) < 0.5
-    assert np.abs(network.standardised(far.numpy())).max() == REACH
-    assert network(Batch(far, one.owner, one.metadata)).abs().max() < 50
+    assert np.abs(network.standardised(far.numpy())).max() == LIMIT
+    assert network(Batch(far, one.owner, one.metadata)).parameters.abs().max() < 50
 
 
 def test_network_and_closed_form_see_the_same_features():
     network, given = fitted(), batch()
-    seen = ((given.views - network.centre) / network.scale).clamp(-REACH, REACH)
-    np.testing.assert_allclose(network.standardised(given.views.numpy()), seen, atol=1e-6)
+    seen = ((given.vectors - network.centre) / network.scale).clamp(-LIMIT, LIMIT)
+    np.testing.assert_allclose(network.standardised(given.vectors.numpy()), seen, atol=1e-6)
 
 
 def test_the_spec_survives_json():
@@ -267,8 +291,3 @@ def test_the_spec_survives_json():
 def test_an_unknown_head_is_named():
     with pytest.raises(UnknownNameError, match="mlp"):
         PhotosNetwork(replace(SPEC, head="mlpp"))
-
-
-def test_photos_need_an_encoder():
-    with pytest.raises(ValueError, match="given photos"):
-        fitted()(Batch(torch.zeros(2, 3, 8, 8), torch.arange(2), metadata(2)))

@@ -5,8 +5,24 @@ from __future__ import annotations
 # Imported for the names they register.
 from quadrat.photos.encoders import precomputed as precomputed
 from quadrat.photos.encoders import timm_models as timm_models
-from quadrat.photos.encoders.base import PhotoEncoder, create_encoder, encoders
+from quadrat.photos.encoders.base import (
+    Encoded,
+    EncoderTail,
+    Held,
+    PhotoEncoder,
+    create_encoder,
+    encoders,
+)
 from quadrat.photos.encoders.precomputed import PrecomputedEncoder
 from quadrat.photos.encoders.timm_models import TimmEncoder
 
-__all__ = ["PhotoEncoder", "PrecomputedEncoder", "TimmEncoder", "create_encoder", "encoders"]
+__all__ = [
+    "Encoded",
+    "EncoderTail",
+    "Held",
+    "PhotoEncoder",
+    "PrecomputedEncoder",
+    "TimmEncoder",
+    "create_encoder",
+    "encoders",
+]

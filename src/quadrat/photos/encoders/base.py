@@ -1,10 +1,17 @@
-"""The interface of encoders, and the registry of their prefixes (``timm:``, ``precomputed:``)."""
+"""The interface of encoders, and the registry of their prefixes (``timm:``, ``precomputed:``).
+
+An encoder has two parts. What never learns is its *stem*: `PhotoEncoder.hold` runs it, always in
+evaluation mode, and what it says of a view can be kept. What learns is its *tail*: every network
+gets a copy of its own from `PhotoEncoder.rest`. A frozen encoder is all stem, one that learns
+throughout is all tail, and holds the photos themselves.
+"""
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Self
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +28,47 @@ encoders: Registry[Builder] = Registry("encoder")
 """Builders by the prefix of ``encoder.name``."""
 
 
+Held = tuple[Tensor, ...]
+"""What a stem says of V views, one or more tensors ``(V, …)``."""
+
+
+class Encoded(NamedTuple):
+    """What an encoder says of V views.
+
+    Attributes:
+        vectors: One vector a view ``(V, D)``.
+        tokens: What it says of each place of a view ``(V, h, w, K)``, where that is asked for.
+    """
+
+    vectors: Tensor
+    tokens: Tensor | None = None
+
+
+class EncoderTail(nn.Module):
+    """The part of an encoder that learns; this one has nothing left to do.
+
+    A tail takes what the stem holds: here the vectors, and the tokens where there are any.
+    """
+
+    def forward(self, held: Held) -> Encoded:
+        """Vectors and tokens of the views that a stem holds."""
+        return Encoded(*held)
+
+    @property
+    def learns(self) -> bool:
+        """Whether there is anything to train."""
+        return any(parameter.requires_grad for parameter in self.parameters())
+
+    def parameter_groups(self, learning_rate: float, weight_decay: float) -> list[ParameterGroup]:
+        """What the optimiser gets to learn.
+
+        Args:
+            learning_rate: Of all groups.
+            weight_decay: Of matrices and kernels; biases and norms have none.
+        """
+        return parameter_groups(self, learning_rate, weight_decay, name="encoder")
+
+
 class PhotoEncoder(nn.Module, ABC):
     """Turns views into vectors.
 
@@ -28,11 +76,13 @@ class PhotoEncoder(nn.Module, ABC):
         width: Length D of the vectors.
         frozen: Whether it never learns: then it has no gradients and always stays in evaluation
             mode.
+        token_width: Length K of the tokens; 0 where it gives none.
     """
 
-    def __init__(self, width: int, *, frozen: bool) -> None:
+    def __init__(self, width: int, *, frozen: bool, token_width: int = 0) -> None:
         super().__init__()
         self.width = width
+        self.token_width = token_width
         self.frozen = frozen
 
     @property
@@ -45,27 +95,37 @@ class PhotoEncoder(nn.Module, ABC):
     def predict_preprocessing(self) -> ImagePreprocessing:
         """What held-out and new photos must go through."""
 
+    @property
+    def tail(self) -> EncoderTail:
+        """The part that learns, as it is before any training."""
+        return EncoderTail()
+
+    @property
+    def holds(self) -> bool:
+        """Whether anything is frozen, so that what is held is worth keeping."""
+        return self.frozen
+
     @abstractmethod
-    def forward(self, views: Tensor) -> Tensor:
-        """Vectors ``(V, D)`` of views ``(V, 3, H, W)``."""
+    def hold(self, views: Tensor) -> Held:
+        """What the stem says of views ``(V, 3, H, W)``; the views where all learns."""
 
     @abstractmethod
     def fingerprint(self) -> str:
         """A hash of everything that decides what comes out of a prepared photo."""
 
+    def rest(self) -> EncoderTail:
+        """A copy of the tail, for one network to train."""
+        return copy.deepcopy(self.tail)
+
+    def forward(self, views: Tensor) -> Encoded:
+        """What is said of views ``(V, 3, H, W)`` before any training."""
+        encoded: Encoded = self.tail(self.hold(views))
+        return encoded
+
     def train(self, mode: bool = True) -> Self:
         """Sets training mode, unless the encoder is frozen."""
         super().train(mode and not self.frozen)
         return self
-
-    def parameter_groups(self, learning_rate: float, weight_decay: float) -> list[ParameterGroup]:
-        """What the optimiser gets to learn; nothing where the encoder is frozen.
-
-        Args:
-            learning_rate: Of all groups.
-            weight_decay: Of matrices and kernels; biases and norms have none.
-        """
-        return parameter_groups(self, learning_rate, weight_decay, name="encoder")
 
 
 def create_encoder(section: EncoderSection, views: ViewsSection, *, seed: int = 0) -> PhotoEncoder:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from quadrat.errors import DataError, UsageError, closest
-from quadrat.photos.encoders.base import PhotoEncoder, encoders, reason
+from quadrat.photos.encoders.base import Held, PhotoEncoder, encoders, reason
 from quadrat.photos.samples.loading import Samples
 from quadrat.photos.schema import EncoderSection, ViewsSection
 from quadrat.runtime.images import ImagePreprocessing
@@ -58,9 +58,9 @@ class PrecomputedEncoder(PhotoEncoder):
         """There is none; see `preprocessing`."""
         return self.preprocessing
 
-    def forward(self, views: Tensor) -> Tensor:
+    def hold(self, views: Tensor) -> Held:
         """The vectors as they are ``(V, D)``."""
-        return views
+        return (views,)
 
     def fingerprint(self) -> str:
         """A hash of the matrix."""

@@ -10,7 +10,14 @@ from timm import data as timm_data
 from torch import Tensor, nn
 
 from quadrat.errors import DataError, UsageError, closest
-from quadrat.photos.encoders.base import PhotoEncoder, encoders, reason
+from quadrat.photos.encoders.base import (
+    Encoded,
+    EncoderTail,
+    Held,
+    PhotoEncoder,
+    encoders,
+    reason,
+)
 from quadrat.photos.encoders.weights import bundled_weights, hash_weights, read_weights
 from quadrat.photos.schema import EncoderSection, Size, ViewsSection
 from quadrat.runtime.images import ImagePreprocessing
@@ -73,21 +80,14 @@ class TimmEncoder(PhotoEncoder):
         """What held-out and new photos must go through."""
         return self._predict_preprocessing
 
-    def forward(self, views: Tensor) -> Tensor:
-        """Vectors ``(V, D)`` of views ``(V, 3, H, W)``."""
-        model: Any = self.model
-        if self.pool == "auto":
-            pooled: Tensor = model(views)
-            return pooled
-        tokens: Tensor = model.forward_features(views)
-        if tokens.ndim == 4:
-            channels_last = getattr(model, "output_fmt", "NCHW") == "NHWC"
-            tokens = tokens.flatten(1, 2) if channels_last else tokens.flatten(2).transpose(1, 2)
-        elif self.pool == "class":
-            return tokens[:, 0]
-        else:
-            tokens = tokens[:, getattr(model, "num_prefix_tokens", 0) :]
-        return tokens.mean(dim=1) if self.pool == "mean" else tokens.amax(dim=1)
+    @property
+    def tail(self) -> EncoderTail:
+        """The whole network where it learns."""
+        return EncoderTail() if self.frozen else _Learning(self.model, self.pool)
+
+    def hold(self, views: Tensor) -> Held:
+        """Vectors ``(V, D)`` of a frozen network; otherwise the views."""
+        return (pooled(self.model, self.pool, views),) if self.frozen else (views,)
 
     def fingerprint(self) -> str:
         """A hash of the network's name, its pooling and all its weights."""
@@ -95,6 +95,40 @@ class TimmEncoder(PhotoEncoder):
             return self._fingerprint
         self._fingerprint = hash_weights(self.model, "timm", self.name, self.pool)
         return self._fingerprint
+
+
+class _Learning(EncoderTail):
+    """A network that learns from its first layer on.
+
+    Args:
+        model: The network.
+        pool: How its tokens become one vector.
+    """
+
+    def __init__(self, model: nn.Module, pool: str) -> None:
+        super().__init__()
+        self.model, self.pool = model, pool
+
+    def forward(self, held: Held) -> Encoded:
+        """Vectors of views ``(V, 3, H, W)``."""
+        return Encoded(pooled(self.model, self.pool, held[0]))
+
+
+def pooled(network: nn.Module, pool: str, views: Tensor) -> Tensor:
+    """Vectors ``(V, D)`` of views ``(V, 3, H, W)``."""
+    model: Any = network
+    if pool == "auto":
+        vectors: Tensor = model(views)
+        return vectors
+    tokens: Tensor = model.forward_features(views)
+    if tokens.ndim == 4:
+        channels_last = getattr(model, "output_fmt", "NCHW") == "NHWC"
+        tokens = tokens.flatten(1, 2) if channels_last else tokens.flatten(2).transpose(1, 2)
+    elif pool == "class":
+        return tokens[:, 0]
+    else:
+        tokens = tokens[:, getattr(model, "num_prefix_tokens", 0) :]
+    return tokens.mean(dim=1) if pool == "mean" else tokens.amax(dim=1)
 
 
 @encoders.register("timm", summary="any network of timm by its name")

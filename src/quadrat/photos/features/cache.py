@@ -1,11 +1,11 @@
-"""Features of frozen encoders on disk, by what was computed and by the photo's contents."""
+"""What frozen encoders say of photos, on disk, by what was computed and the photo's contents."""
 
 from __future__ import annotations
 
 import json
 import warnings
 import zlib
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,19 +17,21 @@ from safetensors.numpy import save_file
 from quadrat.caches import cache_folder
 from quadrat.runs import atomic_path
 
-_TENSOR = "features"
 _MANY = 16
 _SMALL_BYTES = 8 * 2**20
 _DAMAGE = (SafetensorError, OSError, ValueError, KeyError, TypeError)
 
+Arrays = tuple[NDArray[np.generic], ...]
+"""What is held of one view."""
+
 
 class FeatureCache:
-    """Vectors by space and key, in shards that are written once and never changed.
+    """Arrays by space and key, in shards that are written once and never changed.
 
-    A *space* names everything that decides a vector besides the photo (encoder, preprocessing,
-    …), a *key* is the photo's hash. Several processes may use a cache at once: a shard appears
-    whole or not at all, and two shards with the same key hold the same vector. A damaged shard is
-    dropped with a warning, and its vectors are computed again.
+    A *space* names everything that decides the arrays besides the photo (encoder, preprocessing,
+    …), a *key* is the photo's hash and part. Several processes may use a cache at once: a shard
+    appears whole or not at all, and two shards with the same key hold the same arrays. A damaged
+    shard is dropped with a warning, and what it held is computed again.
 
     Args:
         folder: ``features`` in `cache_folder` by default.
@@ -38,18 +40,21 @@ class FeatureCache:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder if folder is not None else cache_folder() / "features"
 
-    def read(self, space: str, keys: Collection[str]) -> dict[str, NDArray[np.float32]]:
-        """The vectors ``(D,)`` that the cache has, by key."""
+    def read(self, space: str, keys: Collection[str]) -> dict[str, Arrays]:
+        """What the cache has, by key."""
         wanted = set(keys)
-        found: dict[str, NDArray[np.float32]] = {}
+        found: dict[str, Arrays] = {}
         for path in self._shards(space):
             if len(found) == len(wanted):
                 break
             found |= _read_shard(path, wanted)
         return found
 
-    def write(self, space: str, features: Mapping[str, NDArray[np.float32]]) -> None:
-        """Adds vectors; a folder that cannot be written is a warning, not an error."""
+    def write(self, space: str, features: Mapping[str, Arrays]) -> None:
+        """Adds arrays, equally many and of equal shapes for all keys.
+
+        A folder that cannot be written is a warning, not an error.
+        """
         if not features:
             return
         try:
@@ -65,14 +70,15 @@ class FeatureCache:
     def _shards(self, space: str) -> list[Path]:
         return sorted((self.folder / space).glob("[!.]*.safetensors"))
 
-    def _write_shard(self, space: str, features: Mapping[str, NDArray[np.float32]]) -> Path:
+    def _write_shard(self, space: str, features: Mapping[str, Arrays]) -> Path:
         keys = sorted(features)
-        matrix = np.stack([features[key] for key in keys]).astype(np.float32)
+        stacks = [np.stack(arrays) for arrays in zip(*(features[key] for key in keys), strict=True)]
+        tensors = {str(place): stack for place, stack in enumerate(stacks)}
         name = sha256("\n".join(keys).encode()).hexdigest()[:32]
         path = self.folder / space / f"{name}.safetensors"
-        metadata = {"keys": json.dumps(keys), "crc32": str(zlib.crc32(matrix.data))}
+        metadata = {"keys": json.dumps(keys), "crc32": str(_checksum(stacks))}
         with atomic_path(path) as temporary:
-            save_file({_TENSOR: matrix}, temporary, metadata=metadata)
+            save_file(tensors, temporary, metadata=metadata)
         return path
 
     def _merge(self, space: str) -> None:
@@ -80,7 +86,7 @@ class FeatureCache:
         small = [path for path in self._shards(space) if _size(path) < _SMALL_BYTES]
         if len(small) < _MANY:
             return
-        joined: dict[str, NDArray[np.float32]] = {}
+        joined: dict[str, Arrays] = {}
         for path in small:
             joined |= _read_shard(path)
         if not joined:
@@ -98,16 +104,24 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _read_shard(path: Path, wanted: Set[str] | None = None) -> dict[str, NDArray[np.float32]]:
-    """The wanted vectors of a shard (all by default); none of a damaged or vanished one."""
+def _checksum(stacks: Sequence[NDArray[np.generic]]) -> int:
+    value = 0
+    for stack in stacks:
+        value = zlib.crc32(np.ascontiguousarray(stack).data, value)
+    return value
+
+
+def _read_shard(path: Path, wanted: Set[str] | None = None) -> dict[str, Arrays]:
+    """The wanted arrays of a shard (all by default); none of a damaged or vanished one."""
     try:
         with safe_open(path, framework="numpy") as shard:
             metadata = shard.metadata() or {}
             keys = json.loads(metadata["keys"])
             if wanted is not None and wanted.isdisjoint(keys):
                 return {}
-            matrix: NDArray[np.float32] = shard.get_tensor(_TENSOR)
-        if len(keys) != len(matrix) or int(metadata["crc32"]) != zlib.crc32(matrix.data):
+            stacks = [shard.get_tensor(str(place)) for place in range(len(shard.keys()))]
+        whole = stacks and all(len(stack) == len(keys) for stack in stacks)
+        if not whole or int(metadata["crc32"]) != _checksum(stacks):
             raise ValueError("its contents do not match its header")
     except FileNotFoundError:
         return {}
@@ -119,7 +133,7 @@ def _read_shard(path: Path, wanted: Set[str] | None = None) -> dict[str, NDArray
         path.unlink(missing_ok=True)
         return {}
     return {
-        key: vector
-        for key, vector in zip(keys, matrix, strict=True)
+        key: tuple(stack[place] for stack in stacks)
+        for place, key in enumerate(keys)
         if wanted is None or key in wanted
     }

@@ -1,4 +1,4 @@
-"""Features of all photos of some samples: computed once by a frozen encoder, or read."""
+"""What a frozen stem says of all views of some samples: computed once, or read."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -16,91 +16,94 @@ from numpy.typing import NDArray
 
 from quadrat.engine import stop_requested
 from quadrat.errors import DataError, Stopped
-from quadrat.photos.encoders import PhotoEncoder, PrecomputedEncoder
+from quadrat.photos.encoders import PhotoEncoder
 from quadrat.photos.encoders.precomputed import find_rows, read_matrix
-from quadrat.photos.features.cache import FeatureCache
+from quadrat.photos.features.cache import Arrays, FeatureCache
 from quadrat.photos.samples.loading import Samples
+from quadrat.photos.views.plan import Flips, View, ViewPlan
+from quadrat.photos.views.supply import load_mirrored
 from quadrat.photos.views.threads import in_threads
-from quadrat.runtime.images import ImagePreprocessing, PhotoError, load_view
-
-__all__ = [
-    "FeatureCache",
-    "ViewFeatures",
-    "content_hash",
-    "encode_views",
-    "precomputed_features",
-]
-
-Flip = Literal["none", "horizontal", "vertical", "both"]
+from quadrat.runtime.images import ImagePreprocessing, PhotoError
 
 _FLUSH = 128
-_SPACE_VERSION = 1
+_SPACE_VERSION = 2
 
 
 @dataclass(frozen=True)
-class ViewFeatures:
-    """The vectors of V views of B samples.
+class HeldViews:
+    """What is held of the V views of some samples.
 
-    Args:
-        matrix: ``(V, D)``.
-        owner: ``(V,)``, position of each view's sample.
+    Attributes:
+        arrays: What a stem says of each view, each ``(V, …)``.
+        owner: Position of each view's sample ``(V,)``, ascending.
     """
 
-    matrix: NDArray[np.float32]
+    arrays: tuple[NDArray[np.generic], ...]
     owner: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How views are encoded, besides by which encoder.
+
+    Attributes:
+        plan: The parts of a photo.
+        preprocessing: What each goes through.
+        flip: Axes along which photos are mirrored.
+        batch_size: Views in a batch.
+        device: Where to compute.
+        workers: Threads that read photos; 0 is one a core, at most eight.
+        whole: Run the encoder's tail too, as it is before any training, and keep its vectors.
+    """
+
+    preprocessing: ImagePreprocessing
+    plan: ViewPlan = field(default_factory=ViewPlan)
+    flip: Flips = "none"
+    batch_size: int = 16
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    workers: int = 0
+    whole: bool = False
 
 
 def encode_views(
     encoder: PhotoEncoder,
     samples: Samples,
+    encoding: Encoding,
     *,
-    batch_size: int = 16,
-    device: torch.device | str = "cpu",
     progress: Callable[[int, int], None] | None = None,
     cache: FeatureCache | None = None,
-    preprocessing: ImagePreprocessing | None = None,
-    flip: Flip = "none",
-    workers: int = 0,
-) -> ViewFeatures:
-    """Encodes every photo once, in fp32 and evaluation mode.
+) -> HeldViews:
+    """Runs the stem of an encoder over every view once, in fp32 and evaluation mode.
 
-    Batches always have the same shape (the last one is filled up), so that a photo's vector does
-    not depend on which photos are encoded with it, nor on what the cache held.
+    Batches always have the same shape (the last one is filled up), so that what is held of a view
+    does not depend on which others are encoded with it, nor on what the cache held.
 
     Args:
         encoder: Moved to the device.
         samples: Whose photos.
-        batch_size: Photos in a batch.
-        device: Where to compute.
-        progress: Called with the number of photos done and of all that must be computed.
+        encoding: How.
+        progress: Called with the number of views done and of all that must be computed.
         cache: Where to look first and what to add to; None computes everything.
-        preprocessing: ``encoder.preprocessing`` by default.
-        flip: Mirrors the prepared photos along these axes.
-        workers: Threads that read photos; 0 is one a core, at most eight.
 
     Raises:
         PhotoError: A photo cannot be read.
-        DataError: A photo's vector is not finite, or a precomputed row is missing.
+        DataError: What comes out is not finite.
         Stopped: A signal asked to stop; what was encoded is in the cache.
     """
-    if isinstance(encoder, PrecomputedEncoder):
-        return precomputed_features(encoder.path, encoder.rows, samples)
-    preprocessing = preprocessing or encoder.preprocessing
-    paths = [path for views in samples.paths for path in views]
-    keys = _keys(paths, hashed=cache is not None, workers=workers)
-    first: dict[str, Path] = {}
-    for key, path in zip(keys, paths, strict=True):
-        first.setdefault(key, path)
-    encoder = encoder.to(device)
-    space = _space(encoder, preprocessing, flip, batch_size, device) if cache else ""
+    seen = encoding.plan.see(samples)
+    keys = _keys(seen.views, encoding.plan, hashed=cache is not None, workers=encoding.workers)
+    first: dict[str, View] = {}
+    for key, view in zip(keys, seen.views, strict=True):
+        first.setdefault(key, view)
+    encoder = encoder.to(encoding.device)
+    space = _space(encoder, encoding) if cache else ""
     known = cache.read(space, first) if cache else {}
-    todo = {key: path for key, path in first.items() if key not in known}
-    computed = _compute(encoder, todo, preprocessing, flip, batch_size, device, workers)
-    fresh: dict[str, NDArray[np.float32]] = {}
-    for done, (key, vector) in enumerate(computed, start=1):
-        if not np.isfinite(vector).all():
-            raise DataError(f"the encoder's output for the photo {todo[key]} is not finite.")
-        fresh[key] = vector
+    todo = {key: view for key, view in first.items() if key not in known}
+    fresh: dict[str, Arrays] = {}
+    for done, (key, arrays) in enumerate(_compute(encoder, todo, encoding), start=1):
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise DataError(f"the encoder's output for the photo {todo[key].path} is not finite.")
+        fresh[key] = arrays
         stopping = stop_requested()
         if cache and (len(fresh) == _FLUSH or done == len(todo) or stopping):
             cache.write(space, fresh)
@@ -108,13 +111,13 @@ def encode_views(
         if progress:
             progress(done, len(todo))
         if stopping:
-            raise Stopped(f"stopped on request after {done} of {len(todo)} photos were encoded.")
+            raise Stopped(f"stopped on request after {done} of {len(todo)} views were encoded.")
     known |= fresh
-    matrix = np.stack([known[key] for key in keys]) if keys else np.zeros((0, encoder.width))
-    return ViewFeatures(matrix.astype(np.float32, copy=False), samples.owner())
+    stacks = zip(*(known[key] for key in keys), strict=True)
+    return HeldViews(tuple(np.stack(arrays) for arrays in stacks), seen.owner)
 
 
-def precomputed_features(path: Path, rows: str, samples: Samples) -> ViewFeatures:
+def precomputed_features(path: Path, rows: str, samples: Samples) -> HeldViews:
     """Takes the features of photos from a matrix.
 
     Args:
@@ -134,7 +137,20 @@ def precomputed_features(path: Path, rows: str, samples: Samples) -> ViewFeature
         raise DataError(
             f"features in {path} are not finite.", [f"row {places[row]}" for row in broken]
         )
-    return ViewFeatures(features, owner)
+    return HeldViews((features,), owner)
+
+
+@torch.inference_mode()
+def vectors_of(encoder: PhotoEncoder, held: HeldViews, device: torch.device) -> HeldViews:
+    """The vectors ``(V, D)`` that an encoder's tail makes, before any training, of what is held."""
+    chunks = []
+    tail = encoder.tail.to(device).eval()
+    for first in range(0, len(held.owner), _FLUSH):
+        part = tuple(
+            torch.from_numpy(array[first : first + _FLUSH]).to(device) for array in held.arrays
+        )
+        chunks.append(tail(part).vectors.float().cpu().numpy())
+    return HeldViews((np.concatenate(chunks),), held.owner)
 
 
 def content_hash(path: Path) -> str:
@@ -152,60 +168,61 @@ def content_hash(path: Path) -> str:
         raise PhotoError(path, f"the file cannot be opened ({error.strerror})") from error
 
 
-def _keys(paths: Sequence[Path], *, hashed: bool, workers: int) -> list[str]:
-    if not hashed:
-        return [str(path) for path in paths]
-    unique = list(dict.fromkeys(paths))
-    hashes = dict(zip(unique, in_threads(content_hash, unique, workers=workers), strict=True))
-    return [hashes[path] for path in paths]
+def _keys(views: Sequence[View], plan: ViewPlan, *, hashed: bool, workers: int) -> list[str]:
+    unique = list(dict.fromkeys(view.path for view in views))
+    names = {path: str(path) for path in unique}
+    if hashed:
+        names = dict(zip(unique, in_threads(content_hash, unique, workers=workers), strict=True))
+    if plan.slots == 1:
+        return [names[view.path] for view in views]
+    return [f"{names[view.path]} {view.slot}" for view in views]
 
 
-def _space(
-    encoder: PhotoEncoder,
-    preprocessing: ImagePreprocessing,
-    flip: Flip,
-    batch_size: int,
-    device: torch.device | str,
-) -> str:
-    """A name for all that decides a vector besides the photo, down to its last bit."""
+def _space(encoder: PhotoEncoder, encoding: Encoding) -> str:
+    """A name for all that decides what is held besides the photo, down to its last bit."""
     identity = {
         "version": _SPACE_VERSION,
         "encoder": encoder.fingerprint(),
-        "preprocessing": preprocessing.to_json(),
-        "flip": flip,
-        "batch": batch_size,
-        "device": torch.device(device).type,
+        "preprocessing": encoding.preprocessing.to_json(),
+        "boxes": encoding.plan.boxes,
+        "flip": encoding.flip,
+        "whole": encoding.whole,
+        "batch": encoding.batch_size,
+        "device": encoding.device.type,
         "torch": torch.__version__,
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _compute(
-    encoder: PhotoEncoder,
-    todo: Mapping[str, Path],
-    preprocessing: ImagePreprocessing,
-    flip: Flip,
-    batch_size: int,
-    device: torch.device | str,
-    workers: int,
-) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Key and vector of each photo; threads decode while the encoder works."""
+    encoder: PhotoEncoder, todo: Mapping[str, View], encoding: Encoding
+) -> Iterator[tuple[str, Arrays]]:
+    """Key and arrays of each view; threads decode while the encoder works."""
+    size, preprocessing = encoding.batch_size, encoding.preprocessing
+    photos = [
+        (path, [view.slot for view in views])
+        for path, views in groupby(todo.values(), key=lambda view: view.path)
+    ]
 
-    def load(path: Path) -> NDArray[np.float32]:
-        return _mirrored(load_view(path, preprocessing), flip)
+    def load(photo: tuple[Path, list[int]]) -> NDArray[np.float32]:
+        path, slots = photo
+        return load_mirrored(path, slots, encoding.plan, encoding.flip, preprocessing)
 
+    decoded = in_threads(load, photos, workers=encoding.workers, ahead=2 * size)
+    views = (view for parts in decoded for view in parts)
     keys = list(todo)
-    views = in_threads(load, todo.values(), workers=workers, ahead=2 * batch_size)
-    for start in range(0, len(keys), batch_size):
-        chunk = keys[start : start + batch_size]
-        batch = np.zeros((batch_size, 3, *preprocessing.size), dtype=np.float32)
+    for start in range(0, len(keys), size):
+        chunk = keys[start : start + size]
+        batch = np.zeros((size, 3, *preprocessing.size), dtype=np.float32)
         for place in range(len(chunk)):
             batch[place] = next(views)
         # Channels last: a quarter less time for convolutions on a CPU, and no change for others.
-        prepared = torch.from_numpy(batch).to(device, memory_format=torch.channels_last)
-        with _exact(encoder, torch.device(device)):
-            vectors = encoder(prepared).float().cpu().numpy()
-        yield from zip(chunk, vectors[: len(chunk)], strict=True)
+        prepared = torch.from_numpy(batch).to(encoding.device, memory_format=torch.channels_last)
+        with _exact(encoder, encoding.device):
+            kept = (encoder(prepared).vectors,) if encoding.whole else encoder.hold(prepared)
+            held = [part.float().cpu().numpy() for part in kept]
+        for place, key in enumerate(chunk):
+            yield key, tuple(part[place] for part in held)
 
 
 @contextmanager
@@ -221,9 +238,3 @@ def _exact(encoder: PhotoEncoder, device: torch.device) -> Iterator[None]:
             yield
     finally:
         encoder.train(training)
-
-
-def _mirrored(view: NDArray[np.float32], flip: Flip) -> NDArray[np.float32]:
-    if flip in ("horizontal", "both"):
-        view = view[:, :, ::-1]
-    return view[:, ::-1] if flip in ("vertical", "both") else view

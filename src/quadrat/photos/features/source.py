@@ -1,4 +1,4 @@
-"""Photo vectors of an encoder that does not learn: computed once in a run, then looked up."""
+"""What an encoder's frozen stem says of photos: computed once in a run, then looked up."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from numpy.typing import NDArray
 
 from quadrat.engine import current_progress
 from quadrat.errors import DataError
-from quadrat.photos.batches import Flips
 from quadrat.photos.encoders import PhotoEncoder, PrecomputedEncoder
+from quadrat.photos.features.cache import FeatureCache
 from quadrat.photos.features.encoding import (
-    FeatureCache,
-    ViewFeatures,
+    Encoding,
+    HeldViews,
     encode_views,
     precomputed_features,
+    vectors_of,
 )
-from quadrat.photos.fusion.plain import mean_by_owner
+from quadrat.photos.fusion import mean_by_owner
 from quadrat.photos.samples.audit import audit_photos, keep_readable
 from quadrat.photos.samples.loading import Samples
+from quadrat.photos.views.plan import MIRRORED, Flips, SeenViews, ViewPlan
+from quadrat.photos.views.supply import CachedViews, LiveViews, Views, photo_of
 from quadrat.runtime.images import ImagePreprocessing, PhotoError
 
 _BATCH = {"cpu": 16}
@@ -29,36 +32,74 @@ _BATCH_ON_GPU = 64
 
 
 class _Known(NamedTuple):
-    """Vectors by the photo they belong to."""
+    """What is held of all views of some photos, by the row of a photo's first view."""
 
     rows: dict[Path, int]
-    matrix: NDArray[np.float32]
+    arrays: tuple[NDArray[np.generic], ...]
 
 
 class FeatureSource:
-    """Turns the photos of samples into vectors, each photo once.
+    """Gives what networks take of the photos of samples, and computes nothing twice.
 
     Args:
-        encoder: It must not change any more.
+        encoder: Its stem must not change any more.
+        plan: The parts of a photo.
         device: Where to compute.
-        cache: Keep vectors on disk for later runs.
+        cache: Keep what is computed on disk for later runs.
         workers: Threads that read photos, as in ``run.workers``.
     """
 
     def __init__(
         self,
         encoder: PhotoEncoder,
+        plan: ViewPlan | None = None,
         *,
         device: torch.device | str = "cpu",
         cache: bool = True,
         workers: int = 0,
     ) -> None:
         self.encoder, self.device, self.workers = encoder, torch.device(device), workers
-        self.cache = FeatureCache() if cache else None
-        self._known: dict[tuple[Flips, ImagePreprocessing], _Known] = {}
+        self.plan = plan or ViewPlan()
+        self.cache = FeatureCache() if cache and encoder.holds else None
+        self._known: dict[tuple[Flips, ImagePreprocessing, bool], _Known] = {}
 
-    def of(self, samples: Samples, *, flip: Flips = "none", predict: bool = False) -> ViewFeatures:
-        """The vectors of all views of some samples.
+    def preprocessing(self, *, predict: bool) -> ImagePreprocessing:
+        """What photos go through, in training or for held-out and new ones."""
+        return self.encoder.predict_preprocessing if predict else self.encoder.preprocessing
+
+    def see(self, samples: Samples) -> SeenViews:
+        """The views of samples."""
+        return self.plan.see(samples)
+
+    def views(
+        self, samples: Samples, *, flips: str = "none", seed: int = 0, predict: bool = False
+    ) -> Views:
+        """Views for batches: kept where anything is frozen, otherwise decoded when needed.
+
+        Args:
+            samples: Whose photos.
+            flips: Mirrorings that training draws from.
+            seed: Of the drawing.
+            predict: At the size for held-out and new photos, instead of that for training.
+        """
+        if self.encoder.holds:
+            variants = [
+                self.held(samples, flip=flip, predict=predict).arrays for flip in MIRRORED[flips]
+            ]
+            photo = photo_of(self.plan, len(variants[0][0]))
+            return CachedViews(variants, photo, seed=seed, device=self.device)
+        return LiveViews(
+            self.see(samples),
+            self.plan,
+            self.preprocessing(predict=predict),
+            flips=flips,
+            seed=seed,
+            device=self.device,
+            workers=self.workers,
+        )
+
+    def held(self, samples: Samples, *, flip: Flips = "none", predict: bool = False) -> HeldViews:
+        """What the stem says of all views of some samples.
 
         Args:
             samples: Whose photos.
@@ -71,51 +112,80 @@ class FeatureSource:
         """
         if isinstance(self.encoder, PrecomputedEncoder):
             return precomputed_features(self.encoder.path, self.encoder.rows, samples)
-        encoder = self.encoder
-        preprocessing = encoder.predict_preprocessing if predict else encoder.preprocessing
-        known = self._known.get((flip, preprocessing))
-        if known is None:
-            known = _Known({}, np.zeros((0, encoder.width), dtype=np.float32))
-        new = samples.take([not known.rows.keys() >= set(views) for views in samples.paths])
+        return self._looked_up(samples, flip, predict, whole=False)
+
+    def vectors(
+        self, samples: Samples, *, flip: Flips = "none", predict: bool = False
+    ) -> NDArray[np.float32]:
+        """The mean vector of every sample's views before any training, ``(B, D)``.
+
+        Args:
+            samples: Whose photos.
+            flip: Mirrors them along these axes.
+            predict: At the size for held-out and new photos, instead of that for training.
+
+        Raises:
+            PhotoError: A photo cannot be read.
+            DataError: Features computed elsewhere lack a photo.
+        """
+        if self.encoder.holds:
+            features = self.held(samples, flip=flip, predict=predict)
+            if not self.encoder.frozen:
+                features = vectors_of(self.encoder, features, self.device)
+        else:
+            features = self._looked_up(samples, flip, predict, whole=True)
+        vectors = torch.from_numpy(features.arrays[0])
+        owner = torch.from_numpy(features.owner)
+        mean: NDArray[np.float32] = mean_by_owner(vectors, owner, len(samples)).numpy()
+        return mean
+
+    def _looked_up(self, samples: Samples, flip: Flips, predict: bool, *, whole: bool) -> HeldViews:
+        preprocessing = self.preprocessing(predict=predict)
+        known = self._known.get((flip, preprocessing, whole), _Known({}, ()))
+        new = samples.take([not known.rows.keys() >= set(paths) for paths in samples.paths])
         if len(new):
-            known = _joined(known, new, self._encode(new, flip, preprocessing))
-            self._known[flip, preprocessing] = known
-        places = [known.rows[path] for views in samples.paths for path in views]
-        return ViewFeatures(known.matrix[places], samples.owner())
+            fresh = self._encode(new, flip, preprocessing, whole=whole)
+            known = _joined(known, new, fresh, self.plan.slots)
+            self._known[flip, preprocessing, whole] = known
+        firsts = [known.rows[path] for paths in samples.paths for path in paths]
+        places = np.add.outer(firsts, np.arange(self.plan.slots)).ravel()
+        arrays = tuple(array[places] for array in known.arrays)
+        return HeldViews(arrays, self.see(samples).owner)
 
     def _encode(
-        self, samples: Samples, flip: Flips, preprocessing: ImagePreprocessing
-    ) -> ViewFeatures:
-        photos = sum(len(views) for views in samples.paths)
-        with current_progress().task("photos to vectors", photos) as task:
+        self, samples: Samples, flip: Flips, preprocessing: ImagePreprocessing, *, whole: bool
+    ) -> HeldViews:
+        encoding = Encoding(
+            preprocessing,
+            self.plan,
+            flip,
+            _BATCH.get(self.device.type, _BATCH_ON_GPU),
+            self.device,
+            self.workers,
+            whole,
+        )
+        count = sum(len(paths) for paths in samples.paths) * self.plan.slots
+        with current_progress().task("photos to vectors", count) as task:
             return encode_views(
                 self.encoder,
                 samples,
-                batch_size=_BATCH.get(self.device.type, _BATCH_ON_GPU),
-                device=self.device,
+                encoding,
                 progress=lambda done, total: task.advance(),
                 cache=self.cache,
-                preprocessing=preprocessing,
-                flip=flip,
-                workers=self.workers,
             )
 
 
-def _joined(known: _Known, samples: Samples, features: ViewFeatures) -> _Known:
+def _joined(known: _Known, samples: Samples, features: HeldViews, slots: int) -> _Known:
+    """What was known, and what is held of further samples."""
     rows = dict(known.rows)
+    begin = len(known.arrays[0]) if known.arrays else 0
     paths = [path for views in samples.paths for path in views]
-    for place, path in enumerate(paths, start=len(known.matrix)):
-        rows.setdefault(path, place)
-    return _Known(rows, np.concatenate([known.matrix, features.matrix]))
-
-
-def pooled(features: ViewFeatures, count: int) -> NDArray[np.float32]:
-    """The mean vector of every sample's views, ``(B, D)``."""
-    vectors = torch.from_numpy(features.matrix)
-    mean: NDArray[np.float32] = mean_by_owner(
-        vectors, torch.from_numpy(features.owner), count
-    ).numpy()
-    return mean
+    for place, path in enumerate(paths):
+        rows.setdefault(path, begin + place * slots)
+    if not known.arrays:
+        return _Known(rows, features.arrays)
+    pairs = zip(known.arrays, features.arrays, strict=True)
+    return _Known(rows, tuple(np.concatenate(pair) for pair in pairs))
 
 
 def readable(samples: Samples, source: FeatureSource, min_readable: float) -> Samples:
@@ -123,25 +193,33 @@ def readable(samples: Samples, source: FeatureSource, min_readable: float) -> Sa
 
     Args:
         samples: Samples to predict.
-        source: Where their vectors come from; afterwards it holds them.
+        source: Where their vectors come from; afterwards it has them.
         min_readable: Share of the photos that must be readable.
 
     Raises:
         DataError: Fewer photos are readable; all that are not are listed.
     """
-    try:
-        source.of(samples, predict=True)
-    except PhotoError:
-        audit = audit_photos(samples, workers=source.workers)
-        kept = keep_readable(samples, audit, min_readable)
-        if len(kept) == len(samples):  # it can be opened, yet not decoded at this size
-            raise
+    if source.encoder.holds:
+        try:
+            source.held(samples, predict=True)
+        except PhotoError:
+            kept = _without_unreadable(samples, source, min_readable)
+            if len(kept) == len(samples):  # it can be opened, yet not decoded at this size
+                raise
+            return readable(kept, source, min_readable)
+        return samples
+    return _without_unreadable(samples, source, min_readable)
+
+
+def _without_unreadable(samples: Samples, source: FeatureSource, min_readable: float) -> Samples:
+    audit = audit_photos(samples, workers=source.workers)
+    kept = keep_readable(samples, audit, min_readable)
+    if len(kept) < len(samples):
         current_progress().warn(
             f"{len(samples) - len(kept)} samples are left out, their photos cannot be read: "
             + "; ".join(audit.unreadable_lines())
         )
-        return readable(kept, source, min_readable)
-    return samples
+    return kept
 
 
 def require_same_encoder(source: FeatureSource, fingerprint: str) -> None:

@@ -1,1 +1,9 @@
 """From a sample's vector to the parameters of its targets."""
+
+from __future__ import annotations
+
+# Imported for the names it registers.
+from quadrat.photos.heads import plain as plain
+from quadrat.photos.heads.base import Head, HeadSpec, heads
+
+__all__ = ["Head", "HeadSpec", "heads"]

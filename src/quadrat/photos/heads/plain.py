@@ -1,44 +1,18 @@
-"""From a sample's vector to the parameters of its targets: what corrects the linear start."""
+"""Heads without structure: one linear layer, or hidden layers before it."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from quadrat._registry import Registry
-
-
-@dataclass(frozen=True)
-class HeadSpec:
-    """What a head is built from.
-
-    Attributes:
-        width: H, length of the sample's vector.
-        targets: T.
-        parameters: P, numbers a target.
-        hidden: Widths of the hidden layers.
-        shared: One hidden part for all targets, or one for each.
-        dropout: Share of units that are dropped in training.
-    """
-
-    width: int
-    targets: int
-    parameters: int
-    hidden: tuple[int, ...]
-    shared: bool
-    dropout: float
-
-
-heads: Registry[Callable[[HeadSpec], nn.Module]] = Registry("head")
-"""Builders of modules that map ``(B, H)`` to ``(B, T, P)``, all zeros before training."""
+from quadrat.photos.fusion import SampleViews
+from quadrat.photos.heads.base import Head, HeadSpec, heads
 
 
 @heads.register("linear", summary="no hidden layers")
-class LinearHead(nn.Module):
+class LinearHead(Head):
     """One linear layer for all targets.
 
     Args:
@@ -50,14 +24,14 @@ class LinearHead(nn.Module):
         self.spec = spec
         self.layer = _zeros(nn.Linear(spec.width, spec.targets * spec.parameters))
 
-    def forward(self, fused: Tensor) -> Tensor:
+    def forward(self, fused: Tensor, views: SampleViews) -> Tensor:
         """``(B, H) → (B, T, P)``."""
         out: Tensor = self.layer(fused)
         return out.reshape(-1, self.spec.targets, self.spec.parameters)
 
 
 @heads.register("mlp", summary="hidden layers, shared by the targets or one part for each")
-class MlpHead(nn.Module):
+class MlpHead(Head):
     """Hidden layers, then a linear one.
 
     Args:
@@ -72,7 +46,7 @@ class MlpHead(nn.Module):
             _layers(spec, outputs) for _ in range(1 if spec.shared else spec.targets)
         )
 
-    def forward(self, fused: Tensor) -> Tensor:
+    def forward(self, fused: Tensor, views: SampleViews) -> Tensor:
         """``(B, H) → (B, T, P)``."""
         out: Tensor = torch.cat([part(fused) for part in self.parts], dim=1)
         return out.reshape(-1, self.spec.targets, self.spec.parameters)

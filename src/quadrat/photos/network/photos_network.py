@@ -2,116 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from quadrat.photos.encoders import PhotoEncoder
-from quadrat.photos.fusion.plain import (
-    FusionSpec,
-    Metadata,
-    MetadataDropout,
-    fusions,
-    mean_by_owner,
-)
-from quadrat.photos.heads.plain import HeadSpec, heads
+from quadrat.photos.encoders import EncoderTail, Held
+from quadrat.photos.fusion import Metadata, MetadataDropout, SampleViews, fusions, mean_by_owner
+from quadrat.photos.heads import heads
+from quadrat.photos.network.spec import NetworkSpec
 from quadrat.photos.network.start import LinearStart
-from quadrat.photos.schema import PhotosExperiment
 from quadrat.targets import DISTRIBUTIONS
-
-LARGEST_EMBEDDING = 16
-
-REACH = 3.0
-"""Standardised features are cut here: some of a sparse encoder's features hardly ever fire in
-training, and a linear map would follow one that does to any height."""
-
-
-@dataclass(frozen=True)
-class NetworkSpec:
-    """What a network is built from, beside its encoder.
-
-    Attributes:
-        photo_width: D, length of a view's vector.
-        targets: T.
-        distribution: What the head says about a target.
-        numeric: F, number of numeric columns.
-        cardinalities: Positions of every categorical column, with the unknown one (C).
-        embedding: Length of the vector of every categorical column (C).
-        fusion: Kind of fusion.
-        fusion_hidden: Its width.
-        dropout: Share of units dropped in fusion and head.
-        head: Kind of head.
-        head_hidden: Widths of its hidden layers.
-        shared: One hidden part for all targets, or one for each.
-        metadata_dropout: Share of samples whose metadata are hidden in training.
-        category_dropout: Share of single categories hidden in training.
-    """
-
-    photo_width: int
-    targets: int
-    distribution: str
-    numeric: int
-    cardinalities: tuple[int, ...]
-    embedding: tuple[int, ...]
-    fusion: str
-    fusion_hidden: int
-    dropout: float
-    head: str
-    head_hidden: tuple[int, ...]
-    shared: bool
-    metadata_dropout: float
-    category_dropout: float
-
-    @classmethod
-    def of(
-        cls, experiment: PhotosExperiment, photo_width: int, cardinalities: Sequence[int]
-    ) -> NetworkSpec:
-        """The network that an experiment asks for.
-
-        Args:
-            experiment: The experiment.
-            photo_width: D, as the encoder says.
-            cardinalities: Of the categorical columns, as the training rows show.
-        """
-        data, head = experiment.data, experiment.head
-        widths = [
-            experiment.fusion.embedding.get(name, min(LARGEST_EMBEDDING, count // 2 or 1))
-            for name, count in zip(data.categorical, cardinalities, strict=True)
-        ]
-        return cls(
-            photo_width=photo_width,
-            targets=len(data.targets),
-            distribution=head.distribution,
-            numeric=len(data.numeric),
-            cardinalities=tuple(cardinalities),
-            embedding=tuple(widths),
-            fusion=experiment.fusion.kind,
-            fusion_hidden=experiment.fusion.hidden,
-            dropout=experiment.fusion.dropout,
-            head=head.kind,
-            head_hidden=head.hidden,
-            shared=head.shared,
-            metadata_dropout=experiment.augment.metadata_dropout,
-            category_dropout=experiment.augment.category_dropout,
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """The values as JSON holds them."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> NetworkSpec:
-        """The inverse of `to_json`."""
-        known: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
-        }
-        return cls(**known)
-
 
 LIMIT = 3.0
 """Standard deviations at which a photo's values are cut. Many features of a convolutional network
@@ -119,16 +22,21 @@ are zero in most photos; where one of them fires, a linear map must not run away
 
 
 class NetworkInput(Protocol):
-    """What the network takes from a batch of B samples."""
+    """What the network takes from a batch of B samples with V views."""
 
     @property
-    def views(self) -> Tensor:
-        """Vectors ``(V, D)``, or photos ``(V, 3, H, W)`` where the encoder learns."""
+    def views(self) -> Held:
+        """What the encoder's stem holds of the views, each ``(V, …)``."""
         ...
 
     @property
     def owner(self) -> Tensor:
-        """Position of each view's sample ``(V,)``."""
+        """Position of each view's sample ``(V,)``, ascending."""
+        ...
+
+    @property
+    def slot(self) -> Tensor:
+        """Which part of a photo each view is ``(V,)``."""
         ...
 
     @property
@@ -137,70 +45,81 @@ class NetworkInput(Protocol):
         ...
 
 
-class PhotosNetwork(nn.Module):
-    """Encoder, pooling over a sample's views, and a linear start corrected by fusion and head.
+class Output(NamedTuple):
+    """What the network says of B samples.
 
-    The output is ``start + head(fusion(photos, metadata))``. Head and start compute in float32
-    whatever precision the encoder and the fusion have.
+    Attributes:
+        parameters: Of the targets ``(B, T, P)``, float32, on the scale of the target scaler.
+    """
+
+    parameters: Tensor
+
+
+class PhotosNetwork(nn.Module):
+    """Tail of the encoder, fusion and head, around a linear start.
+
+    The parameters are ``start + head(fusion(views, metadata))`` for heads that correct the start,
+    otherwise those of the head. Head and start compute in float32 whatever precision the encoder
+    and the fusion have.
 
     Args:
         spec: What to build.
-        encoder: Where it learns or turns photos into vectors here; None where it is given vectors.
+        tail: The part of the encoder that learns; by default nothing of it does.
     """
 
     centre: Tensor
     scale: Tensor
 
-    def __init__(self, spec: NetworkSpec, encoder: PhotoEncoder | None = None) -> None:
+    def __init__(self, spec: NetworkSpec, tail: EncoderTail | None = None) -> None:
         super().__init__()
         self.spec = spec
-        self.encoder = encoder
+        self.encoder = tail if tail is not None else EncoderTail()
         self.distribution = DISTRIBUTIONS[spec.distribution]
-        parameters = len(self.distribution.parameters)
         self.register_buffer("centre", torch.zeros(spec.photo_width))
         self.register_buffer("scale", torch.ones(spec.photo_width))
         self.start = LinearStart(spec.photo_width, spec.numeric, spec.cardinalities, spec.targets)
         self.hide = MetadataDropout(spec.metadata_dropout, spec.category_dropout)
-        self.fusion = fusions[spec.fusion](
-            FusionSpec(
-                spec.photo_width,
-                spec.numeric,
-                spec.cardinalities,
-                spec.embedding,
-                spec.fusion_hidden,
-                spec.dropout,
-            )
-        )
-        self.head = heads[spec.head](
-            HeadSpec(
-                spec.fusion_hidden,
-                spec.targets,
-                parameters,
-                spec.head_hidden,
-                spec.shared,
-                spec.dropout,
-            )
+        self.fusion = fusions[spec.fusion](spec.fusion_spec())
+        self.head = heads[spec.head](spec.head_spec())
+
+    def forward(self, batch: NetworkInput) -> Output:
+        """What is said of the samples of a batch."""
+        metadata = self.hide(batch.metadata)
+        views = self.see(batch, len(metadata.numeric))
+        fused = self.fusion(views, metadata)
+        with torch.autocast(fused.device.type, enabled=False):
+            parameters: Tensor = self.head(fused.float(), views)
+            if self.head.corrects:
+                parameters = self._corrected(parameters, views.photos, metadata)
+        return Output(parameters)
+
+    def see(self, batch: NetworkInput, count: int) -> SampleViews:
+        """The views of B samples as fusion and head see them.
+
+        Args:
+            batch: The samples.
+            count: B.
+        """
+        vectors, tokens = self.encoder(batch.views)
+        vectors = vectors.float()
+        return SampleViews(
+            vectors=self._standard(vectors),
+            photos=self._standard(mean_by_owner(vectors, batch.owner, count)),
+            owner=batch.owner,
+            slot=batch.slot,
+            tokens=tokens,
         )
 
-    def forward(self, batch: NetworkInput) -> Tensor:
-        """Parameters ``(B, T, P)`` of a batch, float32, on the scale of the target scaler."""
-        views = batch.views
-        if views.ndim == 4:
-            if self.encoder is None:
-                raise ValueError("this network takes vectors, and was given photos")
-            views = self.encoder(views)
-        metadata = self.hide(batch.metadata)
-        photos = mean_by_owner(views.float(), batch.owner, len(metadata.numeric))
-        photos = ((photos - self.centre) / self.scale).clamp(-LIMIT, LIMIT)
-        fused = self.fusion(photos, metadata)
-        with torch.autocast(fused.device.type, enabled=False):
-            corrected: Tensor = self.head(fused.float())
-            mean: Tensor = corrected[..., :1] + self.start(photos, metadata)[..., None]
-            if corrected.shape[-1] == 1:
-                return mean
-            spread = corrected[..., 1:] + self.start.error.log()[:, None]
-            parameters: Tensor = torch.cat([mean, spread], dim=-1)
-            return parameters
+    def _standard(self, vectors: Tensor) -> Tensor:
+        return ((vectors - self.centre) / self.scale).clamp(-LIMIT, LIMIT)
+
+    def _corrected(self, correction: Tensor, photos: Tensor, metadata: Metadata) -> Tensor:
+        """The start with the head's correction; spreads begin at the start's errors."""
+        mean: Tensor = correction[..., :1] + self.start(photos, metadata)[..., None]
+        if correction.shape[-1] == 1:
+            return mean
+        spread = correction[..., 1:] + self.start.error.log()[:, None]
+        return torch.cat([mean, spread], dim=-1)
 
     @torch.no_grad()
     def standardise(self, photos: NDArray[np.float32]) -> None:

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from quadrat.photos.fusion.plain import Metadata
+from quadrat.photos.fusion import Metadata
 from quadrat.photos.network.ridge import Design, Ridge, fit_ridge
 from quadrat.runtime.metadata import EncodedMetadata
 

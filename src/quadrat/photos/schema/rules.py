@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from quadrat.photos.schema.data import DataSection
     from quadrat.photos.schema.encoder import EncoderSection
     from quadrat.photos.schema.split import SplitSection
+    from quadrat.photos.schema.views import ViewsSection
 
 BUNDLED = "timm:tf_efficientnet_lite0"
 """The encoder whose weights are installed with quadrat."""
@@ -86,6 +87,14 @@ def split_problems(split: SplitSection) -> Iterator[Problem]:
         yield ("stratify",), f"{kind} draws no folds; leave it out"
 
 
+def views_problems(views: ViewsSection) -> Iterator[Problem]:
+    """Keys that a kind of views has no use for."""
+    for key, kind in (("tiles", "tiles"), ("crops", "crops"), ("crop_side", "crops")):
+        default = type(views).model_fields[key].default
+        if getattr(views, key) != default and views.kind != kind:
+            yield (key,), f"views.kind = '{views.kind}' has no {kind}; leave it out"
+
+
 def encoder_problems(encoder: EncoderSection) -> Iterator[Problem]:
     """What a name of an encoder allows."""
     prefix, colon, model = encoder.name.partition(":")
@@ -120,6 +129,8 @@ def experiment_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
             yield ("augment", "flips"), "features computed elsewhere cannot be mirrored; use 'none'"
         if experiment.views.size is not None or experiment.views.predict_size is not None:
             yield ("views", "size"), "features computed elsewhere have no size; leave it out"
+        if experiment.views.kind != "whole":
+            yield ("views", "kind"), "features computed elsewhere are of whole photos; leave it out"
 
 
 def _target_problems(experiment: PhotosExperiment) -> Iterator[Problem]:

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from quadrat.experiment import Section
-from quadrat.photos.schema.kinds import Fraction, Size
+from quadrat.photos.schema import rules
+from quadrat.photos.schema.kinds import Count, Fraction, Size
 
 
 class ViewsSection(Section):
-    """How a photo is brought to the encoder's size."""
+    """Which parts of a photo are seen, and how they are brought to the encoder's size."""
+
+    kind: Literal["whole", "halves", "tiles", "crops"] = Field(
+        "whole",
+        description="What an encoder sees of a photo: all of it; its left and right half; tiles; "
+        "or all of it and smaller crops beside it.",
+    )
+    tiles: tuple[Count, Count] = Field((2, 2), description="tiles: how many, down and across.")
+    crops: int = Field(4, ge=1, le=64, description="crops: how many, at places that are seeded.")
+    crop_side: float = Field(
+        0.5, gt=0.0, lt=1.0, description="crops: their sides as a share of the photo's."
+    )
 
     size: Size | None = Field(
         None, description="Side, or [height, width], in pixels; the encoder's own if unset."
@@ -32,6 +44,11 @@ class ViewsSection(Section):
         if any(not 16 <= side <= 8192 for side in sides):
             raise ValueError("sides must lie between 16 and 8192 pixels")
         return value
+
+    @model_validator(mode="after")
+    def _agree(self) -> ViewsSection:
+        rules.raise_problems(rules.views_problems(self))
+        return self
 
 
 class AugmentSection(Section):

@@ -1,0 +1,58 @@
+"""The interface of heads: one vector a sample in, parameters of its targets out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from quadrat._registry import Registry
+from quadrat.photos.fusion import SampleViews
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    """What a head is built from.
+
+    Attributes:
+        width: H, length of the sample's vector.
+        targets: T.
+        parameters: P, numbers a target.
+        hidden: Widths of the hidden layers.
+        shared: One hidden part for all targets, or one for each.
+        dropout: Share of units that are dropped in training.
+        token_width: K, length of a token; 0 where there are none.
+    """
+
+    width: int
+    targets: int
+    parameters: int
+    hidden: tuple[int, ...]
+    shared: bool
+    dropout: float
+    token_width: int = 0
+
+
+class Head(nn.Module, ABC):
+    """Gives the parameters of all targets.
+
+    Attributes:
+        corrects: Whether it corrects the network's linear start, and so says zero before training.
+    """
+
+    corrects = True
+
+    @abstractmethod
+    def forward(self, fused: Tensor, views: SampleViews) -> Tensor:
+        """Parameters ``(B, T, P)`` on the standardised scale of the targets.
+
+        Args:
+            fused: ``(B, H)``, float32.
+            views: The views of the samples.
+        """
+
+
+heads: Registry[Callable[[HeadSpec], Head]] = Registry("head")
+"""Builders of heads by ``head.kind``."""

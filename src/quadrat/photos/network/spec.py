@@ -1,0 +1,134 @@
+"""What a network is built from, as it is kept beside its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from quadrat.photos.encoders import PhotoEncoder
+from quadrat.photos.fusion import FusionSpec
+from quadrat.photos.heads import HeadSpec
+from quadrat.photos.schema import PhotosExperiment
+from quadrat.targets import DISTRIBUTIONS
+
+LARGEST_EMBEDDING = 16
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """What a network is built from, beside its encoder.
+
+    Attributes:
+        photo_width: D, length of a view's vector.
+        targets: T.
+        distribution: What the head says about a target.
+        numeric: F, number of numeric columns.
+        cardinalities: Positions of every categorical column, with the unknown one (C).
+        embedding: Length of the vector of every categorical column (C).
+        fusion: Kind of fusion.
+        fusion_hidden: Its width.
+        dropout: Share of units dropped in fusion and head.
+        head: Kind of head.
+        head_hidden: Widths of its hidden layers.
+        shared: One hidden part for all targets, or one for each.
+        metadata_dropout: Share of samples whose metadata are hidden in training.
+        category_dropout: Share of single categories hidden in training.
+        token_width: K, length of a token; 0 where neither fusion nor head asks for tokens.
+        slots: Parts that a photo is cut into.
+    """
+
+    photo_width: int
+    targets: int
+    distribution: str
+    numeric: int
+    cardinalities: tuple[int, ...]
+    embedding: tuple[int, ...]
+    fusion: str
+    fusion_hidden: int
+    dropout: float
+    head: str
+    head_hidden: tuple[int, ...]
+    shared: bool
+    metadata_dropout: float
+    category_dropout: float
+    token_width: int = 0
+    slots: int = 1
+
+    @classmethod
+    def of(
+        cls,
+        experiment: PhotosExperiment,
+        encoder: PhotoEncoder,
+        cardinalities: Sequence[int],
+        *,
+        slots: int = 1,
+    ) -> NetworkSpec:
+        """The network that an experiment asks for.
+
+        Args:
+            experiment: The experiment.
+            encoder: Tells the lengths of vectors and tokens.
+            cardinalities: Of the categorical columns, as the training rows show.
+            slots: Parts that a photo is cut into.
+        """
+        data, head = experiment.data, experiment.head
+        widths = [
+            experiment.fusion.embedding.get(name, min(LARGEST_EMBEDDING, count // 2 or 1))
+            for name, count in zip(data.categorical, cardinalities, strict=True)
+        ]
+        return cls(
+            photo_width=encoder.width,
+            targets=len(data.targets),
+            distribution=head.distribution,
+            numeric=len(data.numeric),
+            cardinalities=tuple(cardinalities),
+            embedding=tuple(widths),
+            fusion=experiment.fusion.kind,
+            fusion_hidden=experiment.fusion.hidden,
+            dropout=experiment.fusion.dropout,
+            head=head.kind,
+            head_hidden=head.hidden,
+            shared=head.shared,
+            metadata_dropout=experiment.augment.metadata_dropout,
+            category_dropout=experiment.augment.category_dropout,
+            token_width=encoder.token_width,
+            slots=slots,
+        )
+
+    def fusion_spec(self) -> FusionSpec:
+        """What the fusion is built from."""
+        return FusionSpec(
+            self.photo_width,
+            self.numeric,
+            self.cardinalities,
+            self.embedding,
+            self.fusion_hidden,
+            self.dropout,
+            token_width=self.token_width,
+            slots=self.slots,
+        )
+
+    def head_spec(self) -> HeadSpec:
+        """What the head is built from."""
+        return HeadSpec(
+            self.fusion_hidden,
+            self.targets,
+            len(DISTRIBUTIONS[self.distribution].parameters),
+            self.head_hidden,
+            self.shared,
+            self.dropout,
+            token_width=self.token_width,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The values as JSON holds them."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> NetworkSpec:
+        """The inverse of `to_json`."""
+        known: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
+        return cls(**known)

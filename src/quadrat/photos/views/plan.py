@@ -1,0 +1,127 @@
+"""Which parts of a photo a network sees: the whole, halves, tiles or crops."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quadrat.photos.samples.loading import Samples
+from quadrat.photos.schema import ViewsSection
+from quadrat.runtime.images import WHOLE, Box
+
+Flips = Literal["none", "horizontal", "vertical", "both"]
+"""Axes along which a photo is mirrored."""
+
+MIRRORED: dict[str, tuple[Flips, ...]] = {
+    "none": ("none",),
+    "horizontal": ("none", "horizontal"),
+    "vertical": ("none", "vertical"),
+    "both": ("none", "horizontal", "vertical", "both"),
+}
+"""Value of ``augment.flips`` → the mirrorings of a photo that training draws from."""
+
+_CROP_SEED = 20_001
+
+
+class View(NamedTuple):
+    """One part of one photo.
+
+    Attributes:
+        path: The photo.
+        slot: Which of the plan's parts it is.
+    """
+
+    path: Path
+    slot: int
+
+
+@dataclass(frozen=True)
+class SeenViews:
+    """The views of B samples, in the order of the samples.
+
+    Attributes:
+        views: ``V`` views.
+        owner: Position of each view's sample ``(V,)``, ascending.
+        slot: Which part of a photo each view is ``(V,)``.
+    """
+
+    views: tuple[View, ...]
+    owner: NDArray[np.int64]
+    slot: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ViewPlan:
+    """The parts of a photo, each a view.
+
+    Attributes:
+        boxes: Each part's (left, top, right, bottom) as shares of the photo's sides.
+    """
+
+    boxes: tuple[Box, ...] = (WHOLE,)
+
+    @classmethod
+    def of(cls, section: ViewsSection) -> ViewPlan:
+        """The parts that ``[views]`` asks for."""
+        if section.kind == "halves":
+            return cls(_tiles(1, 2))
+        if section.kind == "tiles":
+            return cls(_tiles(*section.tiles))
+        if section.kind == "crops":
+            return cls((WHOLE, *_crops(section.crops, section.crop_side)))
+        return cls()
+
+    @property
+    def slots(self) -> int:
+        """How many parts a photo has."""
+        return len(self.boxes)
+
+    def see(self, samples: Samples) -> SeenViews:
+        """The views of samples: of each photo all parts, photo by photo."""
+        photos = [len(paths) for paths in samples.paths]
+        views = tuple(
+            View(path, slot)
+            for paths in samples.paths
+            for path in paths
+            for slot in range(self.slots)
+        )
+        owner = np.repeat(np.arange(len(samples), dtype=np.int64), np.array(photos) * self.slots)
+        return SeenViews(views, owner, np.tile(np.arange(self.slots), sum(photos)))
+
+    def box(self, slot: int, flip: Flips) -> Box:
+        """Where a part lies in a photo that is mirrored once the part is cut out.
+
+        The left half of a mirrored photo is the mirrored right half: so mirroring swaps halves.
+        """
+        left, top, right, bottom = self.boxes[slot]
+        if flip in ("horizontal", "both"):
+            left, right = 1.0 - right, 1.0 - left
+        if flip in ("vertical", "both"):
+            top, bottom = 1.0 - bottom, 1.0 - top
+        return left, top, right, bottom
+
+
+def mirrored(view: NDArray[np.float32], flip: Flips) -> NDArray[np.float32]:
+    """A view ``(3, H, W)`` mirrored along axes."""
+    if flip in ("horizontal", "both"):
+        view = view[:, :, ::-1]
+    return view[:, ::-1] if flip in ("vertical", "both") else view
+
+
+def _tiles(rows: int, columns: int) -> tuple[Box, ...]:
+    """Equal tiles, row by row."""
+    return tuple(
+        (column / columns, row / rows, (column + 1) / columns, (row + 1) / rows)
+        for row, column in itertools.product(range(rows), range(columns))
+    )
+
+
+def _crops(count: int, side: float) -> tuple[Box, ...]:
+    """Seeded squares of the photo's proportions; the same in every run."""
+    corners = np.random.default_rng(_CROP_SEED).uniform(0.0, 1.0 - side, (count, 2))
+    return tuple((float(x), float(y), float(x) + side, float(y) + side) for x, y in corners)

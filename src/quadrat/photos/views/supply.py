@@ -1,0 +1,161 @@
+"""Where the views of samples come from: kept on the device, or decoded when they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from quadrat.photos.encoders import Held
+from quadrat.photos.views.plan import MIRRORED, Flips, SeenViews, ViewPlan, mirrored
+from quadrat.photos.views.threads import in_threads
+from quadrat.runtime.images import ImagePreprocessing, load_parts
+
+
+class Views(Protocol):
+    """Where the views of samples come from.
+
+    Attributes:
+        ahead: Whether the next batch is worth making while the present one is used.
+    """
+
+    ahead: bool
+
+    def take(self, rows: Tensor, epoch: int) -> Held:
+        """Views, each ``(V, …)``, by their rows ``(V,)``, as they are in an epoch."""
+        ...
+
+
+class CachedViews:
+    """What an encoder holds of all views, on the device, once for each mirroring.
+
+    Args:
+        variants: For each mirroring the arrays ``(V, …)``; training draws one of them for every
+            photo and epoch.
+        photo: Which photo each view is of ``(V,)``: the parts of a photo are mirrored together.
+        seed: Of the drawing.
+        device: Where they are kept.
+    """
+
+    ahead = False
+
+    def __init__(
+        self,
+        variants: Sequence[Sequence[NDArray[np.generic]]],
+        photo: NDArray[np.int64],
+        *,
+        seed: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.stacks = [
+            torch.from_numpy(np.stack(arrays)).to(device) for arrays in zip(*variants, strict=True)
+        ]
+        self.photo, self.seed = torch.from_numpy(photo), seed
+
+    def take(self, rows: Tensor, epoch: int) -> Held:
+        """What is held of some views, each ``(V, …)``."""
+        drawn = draw(len(self.stacks[0]), self.photo, self.seed, epoch)[rows]
+        places = [index.to(self.stacks[0].device) for index in (drawn, rows)]
+        return tuple(stack[places[0], places[1]] for stack in self.stacks)
+
+
+class LiveViews:
+    """Photos that are decoded when they are needed, in threads.
+
+    Args:
+        seen: The views ``(V,)``.
+        plan: What part of a photo each is.
+        preprocessing: What they go through.
+        hold: The stem of the encoder; by default the photos themselves are taken.
+        flips: Mirrorings that training draws from.
+        seed: Of the drawing.
+        device: Where they go.
+        workers: Threads, as in ``run.workers``.
+    """
+
+    ahead = True
+
+    def __init__(
+        self,
+        seen: SeenViews,
+        plan: ViewPlan,
+        preprocessing: ImagePreprocessing,
+        *,
+        hold: Callable[[Tensor], Held] = lambda views: (views,),
+        flips: str = "none",
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        workers: int = 0,
+    ) -> None:
+        self.seen, self.plan, self.preprocessing = seen, plan, preprocessing
+        self.hold, self.device, self.workers = hold, device, workers
+        self.photo = torch.from_numpy(photo_of(plan, len(seen.views)))
+        self.mirrorings, self.seed = MIRRORED[flips], seed
+
+    def take(self, rows: Tensor, epoch: int) -> Held:
+        """What the stem holds of some views, each ``(V, …)``."""
+        drawn = draw(len(self.mirrorings), self.photo, self.seed, epoch)[rows]
+        decoded = in_threads(
+            self._load, _by_photo(self.seen, rows, drawn), workers=self.workers, ahead=len(rows)
+        )
+        pixels = torch.from_numpy(np.concatenate(list(decoded)))
+        return self.hold(pixels.to(self.device, non_blocking=True))
+
+    def _load(self, wanted: tuple[Path, list[int], int]) -> NDArray[np.float32]:
+        path, slots, drawn = wanted
+        return load_mirrored(path, slots, self.plan, self.mirrorings[drawn], self.preprocessing)
+
+
+def load_mirrored(
+    path: Path,
+    slots: Sequence[int],
+    plan: ViewPlan,
+    flip: Flips,
+    preprocessing: ImagePreprocessing,
+) -> NDArray[np.float32]:
+    """Some parts of a photo, which is decoded once, mirrored: ``(len(slots), 3, H, W)``.
+
+    Raises:
+        PhotoError: The photo cannot be read.
+    """
+    parts = load_parts(path, [plan.box(slot, flip) for slot in slots], preprocessing)
+    return np.stack([mirrored(part, flip) for part in parts])
+
+
+def photo_of(plan: ViewPlan, count: int) -> NDArray[np.int64]:
+    """Which photo each of ``count`` views is of; a photo's parts follow each other."""
+    return np.arange(count, dtype=np.int64) // plan.slots
+
+
+def draw(choices: int, photo: Tensor, seed: int, epoch: int) -> Tensor:
+    """A choice for every view, from (seed, epoch, photo) alone; int64 ``(V,)``.
+
+    Args:
+        choices: From how many.
+        photo: Which photo each view is of ``(V,)``.
+        seed: Of the experiment's part.
+        epoch: The epoch.
+    """
+    if choices == 1:
+        return torch.zeros(len(photo), dtype=torch.int64)
+    generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch + 500_009) % 2**63)
+    return torch.randint(choices, (int(photo.max()) + 1,), generator=generator)[photo]
+
+
+def _by_photo(seen: SeenViews, rows: Tensor, drawn: Tensor) -> list[tuple[Path, list[int], int]]:
+    """Photo, parts and mirroring; parts of one photo that follow each other are read together."""
+    wanted: list[tuple[Path, list[int], int]] = []
+    last = -1
+    for row, choice in zip(rows.tolist(), drawn.tolist(), strict=True):
+        path, slot = seen.views[row]
+        if slot > 0 and row == last + 1 and wanted[-1][0] == path:
+            wanted[-1][1].append(slot)
+        else:
+            wanted.append((path, [slot], choice))
+        last = row
+    return wanted
