@@ -227,3 +227,25 @@ def test_labels_of_another_model(predictor, tmp_path):
     Vocabulary(SPECIES.species[:2]).write(tmp_path / "labels.txt")
     with pytest.raises(RunError, match="names 2 species"):
         OccurrencePredictor.load(tmp_path)
+
+
+def test_a_single_place_is_answered_like_a_batch(predictor, informed):
+    for one in (predictor, informed):
+        for lat, lon, week in zip(LAT, LON, WEEK, strict=True):
+            alone = one.probabilities(lat, lon, week)
+            assert alone.shape == (1, 3) and alone.dtype == np.float32
+            np.testing.assert_allclose(alone, one.probabilities([lat], lon, week), atol=1e-6)
+    for wrong in ((90.5, 0, 1), (0, 361, 1), (0, 0, 49), (0, 0, -1), (np.nan, 0, 1)):
+        with pytest.raises(DataError):
+            predictor.probabilities(*wrong)
+    with pytest.raises(UsageError, match="reads no environment"):
+        predictor.probabilities(1, 2, 3, {"elevation": 5.0})
+
+
+def test_equal_species_keep_their_order(predictor, monkeypatch):
+    flat = np.array([[0.5, 0.7, 0.5]], np.float32)
+    monkeypatch.setattr(predictor, "probabilities", lambda *_: flat)
+    codes = [["lat"], ["lat", "barswa"], ["lat", "barswa", "comcuc"]]
+    for top, expected in enumerate(codes, start=1):
+        assert predictor.species_list(0, 0, 1, top=top)["code"].to_list() == expected
+    assert predictor.species_list(0, 0, 1, top=0).height == 0

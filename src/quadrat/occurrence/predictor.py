@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -17,8 +18,14 @@ from torch import Tensor
 from quadrat.errors import RunError, UsageError
 from quadrat.occurrence.network.calibration import load_calibration, save_calibration
 from quadrat.occurrence.network.model import NetworkSpec, load_model, pick_device, save_model
+from quadrat.occurrence.network.one_place import OnePlace
 from quadrat.occurrence.network.species_network import OccurrenceNetwork
-from quadrat.occurrence.records.places import check_places, read_places
+from quadrat.occurrence.records.places import (
+    MAX_LATITUDE,
+    MAX_LONGITUDE,
+    check_places,
+    read_places,
+)
 from quadrat.occurrence.records.taxonomy import Vocabulary
 from quadrat.occurrence.samples.known_environment import KnownEnvironment
 from quadrat.occurrence.samples.observed import ObservedCells
@@ -218,6 +225,10 @@ class OccurrencePredictor:
             DataError: A latitude, longitude or week outside its range.
             UsageError: The network does not know an environment column.
         """
+        if columns is None:
+            alone = self._alone(lat, lon, week, environment or {})
+            if alone is not None:
+                return alone
         chosen: slice | Tensor = slice(None)
         if columns is not None:
             chosen = torch.tensor(columns, dtype=torch.int64, device=self.device)
@@ -257,19 +268,39 @@ class OccurrencePredictor:
         elif week is None or date is not None:
             raise UsageError("give either a week (1-48, 0 for the whole year) or a date.")
         probability = self.probabilities(lat, lon, week, environment)[0]
-        order = np.argsort(-probability, kind="stable")
         least = self.thresholds if threshold == "species" else np.float32(threshold)
-        order = order[(probability >= least)[order]][:top]
-        species = [self.vocabulary.species[column] for column in order.tolist()]
-        return pl.DataFrame(
-            {
-                "code": [s.code for s in species],
-                "scientific_name": [s.scientific for s in species],
-                "common_name": [s.common for s in species],
-                "probability": probability[order],
-            },
-            schema_overrides={"code": pl.String, "scientific_name": pl.String},
-        )
+        order = _most_probable(probability, np.flatnonzero(probability >= least), top)
+        return self._names[order].with_columns(probability=probability[order])
+
+    @cached_property
+    def _names(self) -> pl.DataFrame:
+        """The species' names, in the order of the vocabulary."""
+        species = self.vocabulary.species
+        names = {
+            "code": [s.code for s in species],
+            "scientific_name": [s.scientific for s in species],
+            "common_name": [s.common for s in species],
+        }
+        return pl.DataFrame(names, schema=dict.fromkeys(names, pl.String))
+
+    @cached_property
+    def _one_place(self) -> OnePlace | None:
+        return OnePlace(self.network) if OnePlace.can_be(self.network) else None
+
+    def _alone(
+        self, lat: ArrayLike, lon: ArrayLike, week: ArrayLike, environment: Mapping[str, ArrayLike]
+    ) -> NDArray[np.float32] | None:
+        """The answer for one place in one week ``(1, S)``; None for what `_answers` must see to."""
+        if np.ndim(lat) or np.ndim(lon) or np.ndim(week) or self._one_place is None:
+            return None
+        north, east, number = float(lat), float(lon), int(week)  # type: ignore[arg-type]
+        if not (abs(north) <= MAX_LATITUDE and abs(east) <= MAX_LONGITUDE and 1 <= number <= WEEKS):
+            return None
+        known = self._known(np.array([north]), np.array([east]), environment)
+        logits = torch.from_numpy(self._one_place.logits((north, east), number, known))
+        answer = torch.addcmul(self._offset, logits, self._slope).sigmoid_()
+        probabilities: NDArray[np.float32] = answer[None].numpy()
+        return probabilities
 
     def _answers(
         self,
@@ -331,6 +362,17 @@ class OccurrencePredictor:
         logits = torch.addcmul(self._offset[columns], logits, self._slope[columns])
         probabilities: NDArray[np.float32] = logits.sigmoid().cpu().numpy()
         return probabilities
+
+
+def _most_probable(
+    probability: NDArray[np.float32], columns: NDArray[np.int64], top: int | None
+) -> NDArray[np.int64]:
+    """The given columns by falling probability, equal ones in their order, at most ``top``."""
+    values = -probability[columns]
+    if top is not None and 0 < top < len(values):
+        chosen = values <= np.partition(values, top - 1)[top - 1]
+        columns, values = columns[chosen], values[chosen]
+    return columns[np.argsort(values, kind="stable")][:top]
 
 
 def _chunks(rows: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:

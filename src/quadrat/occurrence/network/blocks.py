@@ -97,14 +97,17 @@ class WeekModulation(nn.Module):
 
     def forward(self, x: Tensor, week: Tensor, weeks: Tensor) -> Tensor:
         """Modulates ``(B, width)`` by weeks ``(B,)``, given all weeks' encodings ``(49, ·)``."""
-        table = self._computed(weeks) if self.table is None else self.table
-        gamma, beta = nn.functional.embedding(week, table).chunk(2, dim=-1)
+        gamma, beta = nn.functional.embedding(week, self.table_of(weeks)).chunk(2, dim=-1)
         return gamma * x + beta
 
     @torch.no_grad()
     def keep_table(self, weeks: Tensor) -> None:
         """Computes γ and β of all weeks for good, until training mode is set or left."""
         self.table = self._computed(weeks)
+
+    def table_of(self, weeks: Tensor) -> Tensor:
+        """γ and β side by side ``(49, 2 width)``, given all weeks' encodings ``(49, ·)``."""
+        return self._computed(weeks) if self.table is None else self.table
 
     def train(self, mode: bool = True) -> WeekModulation:
         """Sets the mode; weights may change now, so a kept table is dropped."""

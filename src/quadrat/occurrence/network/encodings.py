@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -23,6 +25,17 @@ class Encoding(nn.Module):
     """From latitudes and longitudes in degrees ``(B, 2)`` to features ``(B, size)``."""
 
     size: int
+
+    def of_place(self, lat: float, lon: float) -> NDArray[np.float32]:
+        """The features of a single place ``(size,)``, for an encoding on the CPU.
+
+        Args:
+            lat: Latitude in degrees.
+            lon: Longitude in degrees.
+        """
+        with torch.inference_mode():
+            features: NDArray[np.float32] = self(torch.tensor([[lat, lon]]))[0].numpy()
+        return features
 
 
 MakeEncoding = Callable[[int, int], Encoding]
@@ -137,6 +150,14 @@ class SphericalEncoding(Encoding):
         with torch.autocast(position.device.type, enabled=False):
             phase = vector @ self.frequencies.T
         return torch.cat([vector, phase.sin(), phase.cos()], dim=-1)
+
+    def of_place(self, lat: float, lon: float) -> NDArray[np.float32]:
+        """The features of a single place ``(size,)``, without a tensor operation."""
+        theta, phi = math.radians(lat), math.radians(lon)
+        away = math.cos(theta)
+        vector = np.array([away * math.cos(phi), away * math.sin(phi), math.sin(theta)], np.float32)
+        phase = self.frequencies.numpy().dot(vector)
+        return np.concatenate([vector, np.sin(phase), np.cos(phase)])
 
 
 class SphericalHarmonicsEncoding(Encoding):

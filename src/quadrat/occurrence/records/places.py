@@ -16,6 +16,9 @@ from quadrat.tables import FIRST_ROW, numeric_column, read_table
 
 LATITUDES, LONGITUDES = ("lat", "latitude"), ("lon", "longitude", "lng")
 
+MAX_LATITUDE, MAX_LONGITUDE = 90.0, 360.0
+"""Degrees north or south, east or west."""
+
 
 @dataclass(frozen=True)
 class PlaceTable:
@@ -49,8 +52,8 @@ def read_places(table: pl.DataFrame | Path | str) -> PlaceTable:
     else:
         path = Path(table)
         frame = read_table(path)
-    lat = _degrees(frame, LATITUDES, 90.0, path)
-    lon = _degrees(frame, LONGITUDES, 360.0, path)
+    lat = _degrees(frame, LATITUDES, MAX_LATITUDE, path)
+    lon = _degrees(frame, LONGITUDES, MAX_LONGITUDE, path)
     return PlaceTable(frame, lat, lon, _weeks(frame, path))
 
 
@@ -62,7 +65,8 @@ def check_places(
     Raises:
         DataError: A latitude, longitude or week outside its range.
     """
-    for name, values, limit in (("latitude", lat, 90.0), ("longitude", lon, 360.0)):
+    limits = (("latitude", lat, MAX_LATITUDE), ("longitude", lon, MAX_LONGITUDE))
+    for name, values, limit in limits:
         check_range(values, -limit, limit, name, "the places", first_row=0)
     check_range(week.astype(np.float64), 0, WEEKS, "week", "the places", first_row=0)
 
