@@ -42,7 +42,7 @@ def _estimates(experiment: PhotosExperiment, prepared: Prepared) -> dict[str, st
     section = experiment.encoder
     if section.weights == "hub":
         section = section.model_copy(update={"weights": "none"})
-    encoder = create_encoder(section, experiment.views, seed=experiment.seed)
+    encoder = create_encoder(section, experiment.views, experiment.clean, seed=experiment.seed)
     photos = sum(len(views) for views in prepared.samples.paths)
     if isinstance(encoder, PrecomputedEncoder):
         return {"encoder": f"vectors of length {encoder.width}, computed elsewhere"}

@@ -95,7 +95,9 @@ def make_frozen_source(
 
 
 def _encoder(experiment: PhotosExperiment) -> PhotoEncoder:
-    return create_encoder(experiment.encoder, experiment.views, seed=experiment.seed)
+    return create_encoder(
+        experiment.encoder, experiment.views, experiment.clean, seed=experiment.seed
+    )
 
 
 class NetworkLearner:

@@ -133,7 +133,7 @@ def _load_encoder(
         section = section.model_copy(update={"weights": "none"})
     elif "weights" in entry:
         section = section.model_copy(update={"weights": str(folder / entry["weights"])})
-    encoder = create_encoder(section, experiment.views, seed=experiment.seed)
+    encoder = create_encoder(section, experiment.views, experiment.clean, seed=experiment.seed)
     if entry["trained"] or encoder.fingerprint() == entry["fingerprint"]:
         return encoder
     if isinstance(encoder, PrecomputedEncoder):

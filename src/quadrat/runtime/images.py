@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from quadrat.errors import DataError
+from quadrat.runtime.cleaning.photos import NOTHING, Cleaning
 
 Fit = Literal["squash", "pad", "crop"]
 """How a photo of other proportions comes to a size; see `ImagePreprocessing`."""
@@ -88,6 +89,7 @@ class ImagePreprocessing:
         mean: Of red, green and blue, on a scale from 0 to 1.
         std: The same for the standard deviation.
         interpolation: ``nearest``, ``bilinear``, ``bicubic`` or ``lanczos``.
+        clean: What is taken away from the photo before all this.
 
     Raises:
         ValueError: A value is not among these.
@@ -98,6 +100,7 @@ class ImagePreprocessing:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     interpolation: str = "bicubic"
+    clean: Cleaning = NOTHING
 
     def __post_init__(self) -> None:
         if len(self.size) != 2 or min(self.size) < 1:
@@ -120,6 +123,8 @@ class ImagePreprocessing:
         known: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
         }
+        if "clean" in known:  # older models say nothing of it: their photos were not cleaned
+            known["clean"] = Cleaning.from_json(known["clean"])
         return cls(**known)
 
 
@@ -195,7 +200,7 @@ def prepare(image: Image.Image, preprocessing: ImagePreprocessing) -> NDArray[np
 def load_view(
     photo: Path | str | BinaryIO, preprocessing: ImagePreprocessing
 ) -> NDArray[np.float32]:
-    """Decodes a photo and prepares it in one go: ``(3, H, W)``.
+    """Decodes, cleans and prepares a photo in one go: ``(3, H, W)``.
 
     Raises:
         PhotoError: As `open_photo`.
@@ -206,11 +211,11 @@ def load_view(
 def load_parts(
     photo: Path | str | BinaryIO, boxes: Sequence[Box], preprocessing: ImagePreprocessing
 ) -> list[NDArray[np.float32]]:
-    """Decodes a photo once and prepares parts of it, each ``(3, H, W)``.
+    """Decodes and cleans a photo once and prepares parts of it, each ``(3, H, W)``.
 
     Args:
         photo: A file, or an open one.
-        boxes: The parts.
+        boxes: The parts, of what cleaning leaves.
         preprocessing: What each part goes through.
 
     Raises:
@@ -221,7 +226,9 @@ def load_parts(
         math.ceil(max(height / (bottom - top) for _, top, _, bottom in boxes)),
         math.ceil(max(width / (right - left) for left, _, right, _ in boxes)),
     )
-    image = open_photo(photo, at_least=least, fit=preprocessing.fit)
+    clean = preprocessing.clean
+    image = open_photo(photo, at_least=clean.decoded(least), fit=preprocessing.fit)
+    image = clean.clean(image).image
     return [prepare(_part(image, box), preprocessing) for box in boxes]
 
 

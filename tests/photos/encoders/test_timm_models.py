@@ -12,7 +12,8 @@ import torch
 
 from quadrat.errors import DataError, UsageError
 from quadrat.photos.encoders import PhotoEncoder, create_encoder
-from quadrat.photos.schema import EncoderSection, ViewsSection
+from quadrat.photos.schema import CleanSection, EncoderSection, ViewsSection
+from quadrat.runtime.cleaning.photos import Cleaning
 
 
 def create(name: str = "test_vit", *, seed: int = 0, **keys: Any) -> PhotoEncoder:
@@ -188,3 +189,11 @@ def test_a_hub_that_cannot_be_reached_says_what_to_do(monkeypatch: pytest.Monkey
         create("resnet18", weights="hub")
     assert "encoder.weights = 'FILE'" in caught.value.fix
     assert "bundled" in caught.value.fix
+
+
+def test_photos_are_cleaned_as_the_experiment_says():
+    section = EncoderSection(name="timm:test_vit", weights="none")
+    clean = CleanSection(stamps=True, bottom_crop=0.1)
+    encoder = create_encoder(section, ViewsSection(size=32, predict_size=64), clean)
+    for preprocessing in (encoder.preprocessing, encoder.predict_preprocessing):
+        assert preprocessing.clean == Cleaning(stamps=True, bottom_crop=0.1)

@@ -23,7 +23,7 @@ from quadrat.photos.encoders import PhotoEncoder, create_encoder
 from quadrat.photos.features.cache import FeatureCache
 from quadrat.photos.features.encoding import Encoding, HeldViews, content_hash, encode_views
 from quadrat.photos.samples.loading import Samples, load_samples
-from quadrat.photos.schema import EncoderSection, ViewsSection
+from quadrat.photos.schema import CleanSection, EncoderSection, ViewsSection
 from quadrat.photos.views.plan import Flips
 from quadrat.runtime.images import PhotoError, load_view
 from tests.photos.tables import experiment, paint, save, wide
@@ -116,13 +116,17 @@ def test_the_cache_goes_by_contents_and_not_by_name(
 
 
 def test_whatever_decides_a_vector_is_a_space_of_its_own(samples: Samples, cache: FeatureCache):
-    def counted(size: int = 32, fit: str = "squash", pool: str = "auto", seed: int = 0) -> int:
+    def counted(
+        size: int = 32, fit: str = "squash", pool: str = "auto", seed: int = 0, crop: float = 0.0
+    ) -> int:
         section = EncoderSection(name="timm:test_efficientnet", weights="none", pool=pool)
-        encoder = create_encoder(section, ViewsSection(size=size, fit=fit), seed=seed)
+        clean = CleanSection(bottom_crop=crop)
+        encoder = create_encoder(section, ViewsSection(size=size, fit=fit), clean, seed=seed)
         return computed(encoder, samples, cache)
 
     assert [counted() for _ in range(2)] == [COUNT, 0]
     assert counted(size=48) == counted(fit="pad") == counted(pool="max") == counted(seed=1) == COUNT
+    assert counted(crop=0.1) == COUNT
     assert counted() == 0
 
 

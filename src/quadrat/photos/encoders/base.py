@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 from quadrat._registry import Registry
 from quadrat.engine import ParameterGroup, parameter_groups
-from quadrat.photos.schema import EncoderSection, ViewsSection
+from quadrat.photos.schema import CleanSection, EncoderSection, ViewsSection
 from quadrat.runtime.images import ImagePreprocessing
 
-Builder = Callable[[EncoderSection, ViewsSection], "PhotoEncoder"]
+Builder = Callable[[EncoderSection, ViewsSection, CleanSection], "PhotoEncoder"]
 """Makes an encoder; random weights come from torch's global generator."""
 
 encoders: Registry[Builder] = Registry("encoder")
@@ -128,12 +128,19 @@ class PhotoEncoder(nn.Module, ABC):
         return self
 
 
-def create_encoder(section: EncoderSection, views: ViewsSection, *, seed: int = 0) -> PhotoEncoder:
+def create_encoder(
+    section: EncoderSection,
+    views: ViewsSection,
+    clean: CleanSection | None = None,
+    *,
+    seed: int = 0,
+) -> PhotoEncoder:
     """Makes the encoder of an experiment, on the CPU.
 
     Args:
         section: Its name, weights and pooling.
         views: Sizes and fit of photos.
+        clean: What is taken away from photos first; nothing by default.
         seed: Of random weights (``encoder.weights = 'none'``); the global generators are left
             as they are.
 
@@ -145,7 +152,7 @@ def create_encoder(section: EncoderSection, views: ViewsSection, *, seed: int = 
     prefix, _, _ = section.name.partition(":")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        encoder = encoders[prefix](section, views)
+        encoder = encoders[prefix](section, views, clean or CleanSection())
     encoder.requires_grad_(not encoder.frozen)
     return encoder.train(False)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from quadrat.errors import DataError, UsageError, closest
 from quadrat.photos.encoders.base import Held, PhotoEncoder, encoders, reason
 from quadrat.photos.samples.loading import Samples
-from quadrat.photos.schema import EncoderSection, ViewsSection
+from quadrat.photos.schema import CleanSection, EncoderSection, ViewsSection
 from quadrat.runtime.images import ImagePreprocessing
 
 _HINTS = 5  # looking for the closest of many names is slow
@@ -116,7 +116,7 @@ def find_rows(
 
 
 @encoders.register("precomputed", summary="a matrix of features with one row a photo")
-def build(section: EncoderSection, views: ViewsSection) -> PrecomputedEncoder:
+def build(section: EncoderSection, views: ViewsSection, clean: CleanSection) -> PrecomputedEncoder:
     """Opens a matrix of features.
 
     Raises:

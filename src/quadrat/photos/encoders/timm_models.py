@@ -19,7 +19,8 @@ from quadrat.photos.encoders.base import (
     reason,
 )
 from quadrat.photos.encoders.weights import bundled_weights, hash_weights, read_weights
-from quadrat.photos.schema import EncoderSection, Size, ViewsSection
+from quadrat.photos.schema import CleanSection, EncoderSection, Size, ViewsSection
+from quadrat.runtime.cleaning.photos import Cleaning
 from quadrat.runtime.images import ImagePreprocessing
 
 _TIMM_DATA: Any = timm_data  # its functions have no types
@@ -132,7 +133,7 @@ def pooled(network: nn.Module, pool: str, views: Tensor) -> Tensor:
 
 
 @encoders.register("timm", summary="any network of timm by its name")
-def build(section: EncoderSection, views: ViewsSection) -> TimmEncoder:
+def build(section: EncoderSection, views: ViewsSection, clean: CleanSection) -> TimmEncoder:
     """Makes a network of timm.
 
     Raises:
@@ -154,6 +155,7 @@ def build(section: EncoderSection, views: ViewsSection) -> TimmEncoder:
         "mean": tuple(config["mean"]),
         "std": tuple(config["std"]),
         "interpolation": interpolation if interpolation in _INTERPOLATIONS else "bicubic",
+        "clean": Cleaning(clean.stamps, clean.bottom_crop),
     }
     return TimmEncoder(
         model,

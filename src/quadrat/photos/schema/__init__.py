@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from quadrat.experiment import Experiment
 from quadrat.photos.schema import rules
 from quadrat.photos.schema.balance import BalanceMethodSection, BalanceSection
+from quadrat.photos.schema.clean import CleanSection
 from quadrat.photos.schema.data import DataSection
 from quadrat.photos.schema.encoder import EncoderSection
 from quadrat.photos.schema.kinds import Size
@@ -21,6 +22,7 @@ __all__ = [
     "AugmentSection",
     "BalanceMethodSection",
     "BalanceSection",
+    "CleanSection",
     "DataSection",
     "EncoderSection",
     "FusionSection",
@@ -44,6 +46,7 @@ class PhotosExperiment(Experiment):
     balance_method: BalanceMethodSection = Field(default_factory=BalanceMethodSection)
     split: SplitSection = Field(description="Which samples are held out.")
     views: ViewsSection = Field(default_factory=ViewsSection)
+    clean: CleanSection = Field(default_factory=CleanSection)
     augment: AugmentSection = Field(default_factory=AugmentSection)
     encoder: EncoderSection = Field(default_factory=EncoderSection)
     fusion: FusionSection = Field(default_factory=FusionSection)

@@ -131,6 +131,9 @@ def experiment_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
             yield ("views", "size"), "features computed elsewhere have no size; leave it out"
         if experiment.views.kind != "whole":
             yield ("views", "kind"), "features computed elsewhere are of whole photos; leave it out"
+        for key in ("stamps", "bottom_crop"):
+            if getattr(experiment.clean, key):
+                yield ("clean", key), "features computed elsewhere read no photos; leave it out"
 
 
 def _target_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
