@@ -20,10 +20,12 @@ from quadrat.engine import (
     fit,
     parameter_groups,
 )
+from quadrat.errors import DataError
 from quadrat.photos.batches import SampleBatches
 from quadrat.photos.encoders import PhotoEncoder, create_encoder
 from quadrat.photos.features.source import FeatureSource
 from quadrat.photos.fusion import Metadata
+from quadrat.photos.heads import AmountsHead
 from quadrat.photos.member import Member, lowest_values
 from quadrat.photos.network.photos_network import PhotosNetwork
 from quadrat.photos.network.spec import NetworkSpec
@@ -198,6 +200,7 @@ class _Training:
         self.network = self._build()
         self.network.standardise(self._photos(train))
         self.fit_start()
+        self._begin_head()
 
     def _build(self) -> PhotosNetwork:
         encoder = self.learner.encoder
@@ -211,14 +214,37 @@ class _Training:
             torch.manual_seed(self.seed)
             network = PhotosNetwork(spec, encoder.rest())
         # The start is the best linear answer already; a learning encoder moves below it.
-        network.start.requires_grad_(not encoder.frozen)
+        network.start.requires_grad_(not encoder.frozen and network.head.corrects)
+        network.fusion.requires_grad_(network.head.uses_fused)
         return network
+
+    def _begin_head(self) -> None:
+        """Lets a head that says amounts begin at the means of the training targets.
+
+        Raises:
+            DataError: Targets are negative, so they are no amounts.
+        """
+        head = self.network.head
+        if not isinstance(head, AmountsHead):
+            return
+        names = self.experiment.data.targets
+        negative = [name for name, low in zip(names, self.floor, strict=True) if low < 0.0]
+        if negative:
+            raise DataError(
+                f"head.kind = '{self.experiment.head.kind}' says amounts, which are never "
+                f"negative, but training values of {', '.join(negative)} are.",
+                fix="correct these values, or use head.kind = 'mlp'.",
+            )
+        head.begin(self.scaler, np.nanmean(self.train.samples.targets, axis=0).tolist(), 1.0)
 
     def fit_start(self, *, with_inner: bool = False) -> None:
         """Fits the linear start on the training rows, or on all rows that are not held out.
 
         Mirrored photos count as further rows; those of a sample are no evidence for each other.
+        Heads that do not correct a start have none.
         """
+        if not self.network.head.corrects:
+            return
         parts = [self.train, self.inner] if with_inner else [self.train]
         flips = MIRRORED[self.experiment.augment.flips]
         samples = [part.samples for part in parts] * len(flips)

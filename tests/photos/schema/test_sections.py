@@ -111,6 +111,7 @@ def test_a_moved_folder_is_the_same_experiment(tmp_path: Path):
             "loss.kind: 'huber' trains no standard deviation",
         ),
         ({"head": {"learning_rate": 0.0}}, "head.learning_rate: "),
+        ({"head": {"kind": "ratio"}}, "head.kind: 'ratio' divides one total among all other"),
         ({"head": {"kind": "density"}}, "head.kind: "),
         ({"fusion": {"embedding": {"site": 4}}}, "fusion.embedding: 'site' is not in"),
         ({"views": {"size": 4}}, "views.size: sides must lie between 16 and 8192"),

@@ -24,6 +24,9 @@ class HeadSpec:
         shared: One hidden part for all targets, or one for each.
         dropout: Share of units that are dropped in training.
         token_width: K, length of a token; 0 where there are none.
+        summing: S, ``(T, F)``: every target as a sum of basic ones, a row a target; empty where
+            there are no identities.
+        transform: Of the targets' scale.
     """
 
     width: int
@@ -33,6 +36,8 @@ class HeadSpec:
     shared: bool
     dropout: float
     token_width: int = 0
+    summing: tuple[tuple[int, ...], ...] = ()
+    transform: str = "none"
 
 
 class Head(nn.Module, ABC):
@@ -40,9 +45,16 @@ class Head(nn.Module, ABC):
 
     Attributes:
         corrects: Whether it corrects the network's linear start, and so says zero before training.
+        uses_tokens: Whether it looks at the places of the views.
     """
 
     corrects = True
+    uses_tokens = False
+
+    @property
+    def uses_fused(self) -> bool:
+        """Whether it looks at the sample's vector."""
+        return True
 
     @abstractmethod
     def forward(self, fused: Tensor, views: SampleViews) -> Tensor:

@@ -22,7 +22,7 @@ class LinearHead(Head):
     def __init__(self, spec: HeadSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.layer = _zeros(nn.Linear(spec.width, spec.targets * spec.parameters))
+        self.layer = zeros(nn.Linear(spec.width, spec.targets * spec.parameters))
 
     def forward(self, fused: Tensor, views: SampleViews) -> Tensor:
         """``(B, H) → (B, T, P)``."""
@@ -43,7 +43,7 @@ class MlpHead(Head):
         self.spec = spec
         outputs = spec.parameters * (spec.targets if spec.shared else 1)
         self.parts = nn.ModuleList(
-            _layers(spec, outputs) for _ in range(1 if spec.shared else spec.targets)
+            hidden_layers(spec, outputs) for _ in range(1 if spec.shared else spec.targets)
         )
 
     def forward(self, fused: Tensor, views: SampleViews) -> Tensor:
@@ -52,16 +52,17 @@ class MlpHead(Head):
         return out.reshape(-1, self.spec.targets, self.spec.parameters)
 
 
-def _layers(spec: HeadSpec, outputs: int) -> nn.Sequential:
+def hidden_layers(spec: HeadSpec, outputs: int) -> nn.Sequential:
+    """Hidden layers, and a linear one that says 0 before training."""
     widths = (spec.width, *spec.hidden)
     layers: list[nn.Module] = []
     for before, after in itertools.pairwise(widths):
         layers += [nn.Linear(before, after), nn.GELU(), nn.Dropout(spec.dropout)]
-    return nn.Sequential(*layers, _zeros(nn.Linear(widths[-1], outputs)))
+    return nn.Sequential(*layers, zeros(nn.Linear(widths[-1], outputs)))
 
 
-def _zeros(layer: nn.Linear) -> nn.Linear:
-    """A layer that says 0, so that training begins at the linear start."""
+def zeros(layer: nn.Linear) -> nn.Linear:
+    """The layer, saying 0, so that training begins where the start is."""
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer

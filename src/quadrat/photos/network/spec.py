@@ -10,6 +10,8 @@ from quadrat.photos.encoders import PhotoEncoder
 from quadrat.photos.fusion import FusionSpec
 from quadrat.photos.heads import HeadSpec
 from quadrat.photos.schema import PhotosExperiment
+from quadrat.photos.schema.network import AMOUNTS
+from quadrat.runtime.balance import Balance, Identity
 from quadrat.targets import DISTRIBUTIONS
 
 LARGEST_EMBEDDING = 16
@@ -36,6 +38,9 @@ class NetworkSpec:
         category_dropout: Share of single categories hidden in training.
         token_width: K, length of a token; 0 where neither fusion nor head asks for tokens.
         slots: Parts that a photo is cut into.
+        summing: Every target as a sum of basic ones, a row a target; empty for heads that predict
+            each target by itself.
+        transform: Of the targets' scale.
     """
 
     photo_width: int
@@ -54,6 +59,8 @@ class NetworkSpec:
     category_dropout: float
     token_width: int = 0
     slots: int = 1
+    summing: tuple[tuple[int, ...], ...] = ()
+    transform: str = "none"
 
     @classmethod
     def of(
@@ -94,6 +101,8 @@ class NetworkSpec:
             category_dropout=experiment.augment.category_dropout,
             token_width=encoder.token_width,
             slots=slots,
+            summing=_summing(experiment),
+            transform=experiment.loss.transform,
         )
 
     def fusion_spec(self) -> FusionSpec:
@@ -119,16 +128,33 @@ class NetworkSpec:
             self.shared,
             self.dropout,
             token_width=self.token_width,
+            summing=self.summing,
+            transform=self.transform,
         )
 
     def to_json(self) -> dict[str, Any]:
         """The values as JSON holds them."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        return {name: _as_lists(value) for name, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> NetworkSpec:
         """The inverse of `to_json`."""
-        known: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
-        }
+        known: dict[str, Any] = {name: _as_tuples(value) for name, value in values.items()}
         return cls(**known)
+
+
+def _summing(experiment: PhotosExperiment) -> tuple[tuple[int, ...], ...]:
+    """The targets as sums of those that are no total, for heads that derive the totals."""
+    if experiment.head.kind not in AMOUNTS:
+        return ()
+    identities = tuple(Identity(i.total, i.parts) for i in experiment.balance)
+    summing = Balance(experiment.data.targets, identities).summing
+    return tuple(tuple(int(entry) for entry in row) for row in summing)
+
+
+def _as_lists(value: Any) -> Any:
+    return [_as_lists(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(_as_tuples(item) for item in value) if isinstance(value, list) else value

@@ -9,6 +9,9 @@ from pydantic import Field
 from quadrat.experiment import Section
 from quadrat.photos.schema.kinds import Fraction, Rate, Width
 
+AMOUNTS = ("parts", "ratio")
+"""Kinds of heads that say amounts, in the targets' units, and derive the totals."""
+
 
 class FusionSection(Section):
     """How the photos' vectors and the metadata become one vector a sample."""
@@ -26,9 +29,17 @@ class FusionSection(Section):
 class HeadSection(Section):
     """What turns a sample's vector into targets."""
 
-    kind: Literal["mlp", "linear"] = Field("mlp", description="mlp: hidden layers; linear: none.")
-    shared: bool = Field(True, description="One hidden part for all targets, or one for each.")
-    hidden: tuple[Width, ...] = Field((256,), description="Widths of the hidden layers (mlp).")
+    kind: Literal["mlp", "linear", "parts", "ratio"] = Field(
+        "mlp",
+        description="mlp: hidden layers; linear: none; parts: amounts that are never negative, "
+        "with totals that are their sums; ratio: the total of all, and its parts as shares.",
+    )
+    shared: bool = Field(
+        True, description="One hidden part for all targets, or one for each (mlp, parts)."
+    )
+    hidden: tuple[Width, ...] = Field(
+        (256,), description="Widths of the hidden layers (mlp, parts, ratio)."
+    )
     distribution: Literal["point", "gaussian"] = Field(
         "point", description="point: one number a target; gaussian: mean and standard deviation."
     )

@@ -124,6 +124,7 @@ def experiment_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
     yield from _target_problems(experiment)
     yield from _column_problems(experiment)
     yield from _loss_problems(experiment)
+    yield from _head_problems(experiment)
     if experiment.encoder.precomputed:
         if experiment.augment.flips != "none":
             yield ("augment", "flips"), "features computed elsewhere cannot be mirrored; use 'none'"
@@ -179,6 +180,27 @@ def _loss_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
     for key, weights in (("loss", loss.weights), ("score", experiment.score.weights)):
         if isinstance(weights, dict) and weights and not any(weights.values()):
             yield (key, "weights"), "at least one target needs a weight above 0"
+
+
+def _head_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
+    if experiment.head.kind == "ratio" and not _one_total(experiment):
+        yield (
+            ("head", "kind"),
+            "'ratio' divides one total among all other targets; name it in [[balance]], or use "
+            "'parts'",
+        )
+
+
+def _one_total(experiment: PhotosExperiment) -> bool:
+    """Whether a target is the sum of all that are no total."""
+    from quadrat.runtime.balance import Balance, Identity  # numpy, which few files need
+
+    identities = tuple(Identity(i.total, i.parts) for i in experiment.balance)
+    try:
+        summing = Balance(experiment.data.targets, identities).summing
+    except ExperimentError:  # told already
+        return True
+    return bool((summing == 1.0).all(axis=1).any())
 
 
 def _repeated(names: tuple[str, ...]) -> Iterator[str]:

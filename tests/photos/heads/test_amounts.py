@@ -1,0 +1,157 @@
+"""Heads that say amounts: identities by construction, the means at the start, sums over places."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from quadrat.photos.fusion import SampleViews
+from quadrat.photos.heads import AmountsHead, HeadSpec, heads
+from quadrat.photos.heads.amounts import DensityHead
+from quadrat.runtime.balance import Balance, Identity
+from quadrat.targets import TargetScaler
+
+BALANCE = Balance(
+    ("green", "dead", "clover", "gdm", "total"),
+    (Identity("gdm", ("green", "clover")), Identity("total", ("gdm", "dead"))),
+)
+SUMMING = tuple(tuple(int(x) for x in row) for row in BALANCE.summing)
+KINDS = ("parts", "ratio", "density")
+
+
+def masses(rows: int = 60) -> np.ndarray[Any, np.dtype[np.float64]]:
+    rng = np.random.default_rng(0)
+    parts = rng.gamma(1.5, 12.0, (rows, 3)) * (rng.random((rows, 3)) > 0.2)
+    return parts @ BALANCE.summing.T
+
+
+def views(sizes: tuple[int, ...] = (2, 1, 3), seed: int = 0) -> SampleViews:
+    generator = torch.Generator().manual_seed(seed)
+    owner = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
+    count = len(owner)
+    return SampleViews(
+        vectors=torch.randn(count, 6, generator=generator),
+        photos=torch.randn(len(sizes), 6, generator=generator),
+        owner=owner,
+        slot=torch.zeros_like(owner),
+        tokens=torch.randn(count, 2, 3, 7, generator=generator),
+    )
+
+
+def head(kind: str, *, transform: str = "none", parameters: int = 1, **keys: Any) -> AmountsHead:
+    spec = HeadSpec(
+        8, 5, parameters, (6,), True, 0.0, token_width=7, summing=SUMMING, transform=transform
+    )
+    made = heads[kind](spec)
+    assert isinstance(made, AmountsHead)
+    made.begin(scaler(transform), masses().mean(axis=0).tolist(), 12.0)
+    return made.eval()
+
+
+def scaler(transform: str = "none") -> TargetScaler:
+    return TargetScaler.fit(masses(), transform)
+
+
+def shaken(made: AmountsHead) -> AmountsHead:
+    """The head with random weights, as after training."""
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator))
+    return made
+
+
+@pytest.mark.parametrize("transform", ["none", "sqrt", "log1p"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_before_training_they_say_the_training_means(kind: str, transform: str):
+    seen = views((2, 2, 2))  # 12 places each
+    said = head(kind, transform=transform)(torch.randn(3, 8), seen)
+    units = scaler(transform).inverse(said[..., 0].detach().numpy())
+    np.testing.assert_allclose(units, np.tile(masses().mean(axis=0), (3, 1)), rtol=1e-4)
+
+
+@pytest.mark.parametrize("transform", ["none", "sqrt", "log1p"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_identities_hold_and_nothing_is_negative(kind: str, transform: str):
+    made = shaken(head(kind, transform=transform))
+    said = made(5.0 * torch.randn(3, 8), views())
+    units = scaler(transform).inverse(said[..., 0].detach().numpy())
+    assert (units > -1e-4).all()
+    np.testing.assert_allclose(units @ BALANCE.matrix.T, 0.0, atol=1e-4 * units.max())
+    assert np.ptp(units[:, 0]) > 0.1
+
+
+def test_a_ratio_divides_its_total():
+    made, fused = shaken(head("ratio")), torch.randn(3, 8)
+    amounts = made.amounts(fused, views())
+    raw = made.layers(fused).double()
+    usual = made.usual.double()
+    total = usual.sum() * torch.log1p(torch.exp(raw[:, :1] + np.log(np.e - 1)))
+    shares = usual * raw[:, 1:].exp()
+    expected = total * shares / shares.sum(dim=1, keepdim=True)
+    torch.testing.assert_close(amounts.double(), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_density_is_additive_over_views_and_places():
+    made = shaken(head("density"))
+    assert isinstance(made, DensityHead)
+    seen = views()
+    together = made.amounts(torch.zeros(3, 8), seen)
+    places = made.density(seen)
+    assert places.shape == (6, 2, 3, 3)
+    assert (places >= 0).all()
+    by_hand = torch.stack([places[seen.owner == k].sum(dim=(0, 1, 2)) for k in range(3)])
+    torch.testing.assert_close(together, by_hand)
+    assert seen.tokens is not None
+    for place in range(6):  # a view's places do not know of other views
+        alone = SampleViews(
+            seen.vectors[:1],
+            seen.photos[:1],
+            torch.zeros(1, dtype=torch.int64),
+            torch.zeros(1, dtype=torch.int64),
+            seen.tokens[place : place + 1],
+        )
+        torch.testing.assert_close(made.density(alone)[0], places[place])
+
+
+def test_a_density_needs_tokens():
+    seen = views()
+    bare = SampleViews(seen.vectors, seen.photos, seen.owner, seen.slot)
+    with pytest.raises(ValueError, match="tokens"):
+        head("density")(torch.zeros(3, 8), bare)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_spread_comes_from_the_samples_vector(kind: str):
+    made = head(kind, parameters=2)
+    said = made(torch.randn(3, 8), views())
+    assert said.shape == (3, 5, 2)
+    assert (said[..., 1] == 0).all()
+    assert made.uses_fused
+    said = shaken(made)(torch.randn(3, 8), views())
+    assert said[..., 1].std() > 0.1
+
+
+@pytest.mark.parametrize("transform", ["sqrt", "log1p", "none"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_stay_finite_where_nothing_is(kind: str, transform: str):
+    made = head(kind, transform=transform)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.sub_(200.0)
+    said = made(torch.ones(3, 8), views())
+    said.square().sum().backward()
+    for parameter in made.parameters():
+        assert parameter.grad is None or torch.isfinite(parameter.grad).all()
+
+
+def test_targets_without_identities_stand_for_themselves():
+    spec = HeadSpec(8, 2, 1, (), False, 0.0)
+    made = heads["parts"](spec)
+    assert isinstance(made, AmountsHead)
+    made.begin(TargetScaler("none", (0.0, 0.0), (1.0, 1.0)), (3.0, 0.0), 1.0)
+    said = made(torch.randn(4, 8), views())[..., 0]
+    torch.testing.assert_close(said, torch.tensor([[3.0, 0.0]]).expand(4, 2))

@@ -1,0 +1,78 @@
+"""Every kind of fusion and head trains, answers, and is read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from quadrat.engine import Backend
+from quadrat.errors import DataError
+from quadrat.photos.learner import Fitted, NetworkLearner, Part
+from quadrat.photos.member import Member
+from quadrat.photos.samples.loading import Samples, load_samples
+from tests.photos.tables import experiment, paint, save, wide
+
+ROWS = 14
+VIT = {"name": "timm:test_vit", "weights": "none"}
+CNN = {"name": "timm:test_efficientnet", "weights": "none"}
+
+
+def trained(
+    folder: Path, *, epochs: int = 2, **sections: Mapping[str, Any]
+) -> tuple[NetworkLearner, Fitted, Samples]:
+    paint(folder, ROWS)
+    given = experiment(
+        save(wide(ROWS), folder),
+        **{
+            "encoder": VIT,
+            "views": {"size": 32},
+            "optimiser": {"epochs": epochs, "batch_size": 5, "learning_rate": 1e-2},
+            "run": {"device": "cpu"},
+            **sections,
+        },
+    )
+    samples = load_samples(given, given.data.table, require_targets=True)
+    learner = NetworkLearner(given, Backend.create("cpu", "fp32"))
+    # Without inner rows the last state is kept, not the start.
+    parts = Part(samples.take(np.arange(12))), Part(samples.take(np.arange(0)))
+    return learner, learner.fit(*parts), samples.take(np.arange(12, ROWS))
+
+
+def answers_alike_when_read_back(
+    folder: Path, learner: NetworkLearner, fitted: Fitted, held_out: Samples
+) -> None:
+    member = fitted.member
+    said = member.answer(held_out, learner.source).parameters
+    assert np.isfinite(said).all()
+    member.save_weights(folder / "model.safetensors")
+    again = Member.load(folder / "model.safetensors", member.to_json(), learner.encoder.rest())
+    np.testing.assert_array_equal(again.answer(held_out, learner.source).parameters, said)
+
+
+@pytest.mark.parametrize("distribution", ["point", "gaussian"])
+@pytest.mark.parametrize("kind", ["mlp", "linear", "parts", "ratio"])
+def test_every_head_trains(tmp_path: Path, kind: str, distribution: str):
+    head = {"kind": kind, "hidden": [8], "distribution": distribution}
+    learner, fitted, held_out = trained(tmp_path, head=head)
+    answers_alike_when_read_back(tmp_path, learner, fitted, held_out)
+    if kind in ("parts", "ratio"):
+        predicted = fitted.member.answer(held_out, learner.source).prediction().mean
+        assert (predicted >= 0).all()
+        np.testing.assert_allclose(predicted[:, 0] + predicted[:, 1], predicted[:, 2], rtol=1e-5)
+
+
+def test_amounts_are_never_negative_in_training_either(tmp_path: Path):
+    frame = wide(ROWS)
+    frame = frame.with_columns(dead_g=-frame["dead_g"], total_g=frame["green_g"] - frame["dead_g"])
+    paint(tmp_path, ROWS)
+    given = experiment(
+        save(frame, tmp_path), encoder=VIT, views={"size": 32}, head={"kind": "parts"}
+    )
+    samples = load_samples(given, given.data.table, require_targets=True)
+    learner = NetworkLearner(given, Backend.create("cpu", "fp32"))
+    with pytest.raises(DataError, match="dead_g"):
+        learner.fit(Part(samples), Part(samples.take(np.arange(0))))
