@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from quadrat.engine import IndexBatches
+from quadrat.engine import IndexBatches, SampleOrder
 from quadrat.photos.encoders import Held
 from quadrat.photos.fusion import Metadata
 from quadrat.photos.views.plan import SeenViews
@@ -61,6 +62,7 @@ class SampleBatches:
         rank: The number of this process.
         world: How many there are.
         device: Where batches go.
+        order: Draws the samples of an epoch instead of shuffling them.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class SampleBatches:
         rank: int = 0,
         world: int = 1,
         device: torch.device | str = "cpu",
+        order: SampleOrder | None = None,
     ) -> None:
         self.views, self.metadata, self.device = views, metadata, device
         times = len(metadata.numeric) // len(names)
@@ -94,6 +97,7 @@ class SampleBatches:
             shuffle=shuffle,
             rank=rank,
             world=world,
+            order=order,
         )
 
     def __len__(self) -> int:
@@ -104,11 +108,11 @@ class SampleBatches:
         made = self._index.epoch(epoch, start)
         return _made_ahead(made) if self.views.ahead else made
 
-    def state_dict(self) -> dict[str, int]:
-        """The seed and sizes of the order."""
+    def state_dict(self) -> dict[str, Any]:
+        """The seed and sizes of the order, and how it was planned."""
         return self._index.state_dict()
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Checks that a saved state belongs to this order."""
         self._index.load_state_dict(state)
 

@@ -17,6 +17,7 @@ from quadrat.engine import (
     HistoryLog,
     OnEpoch,
     ParameterGroup,
+    SampleOrder,
     fit,
     parameter_groups,
 )
@@ -32,6 +33,7 @@ from quadrat.photos.network.spec import NetworkSpec
 from quadrat.photos.objective import PhotosObjective, target_weights
 from quadrat.photos.predictions import Answer
 from quadrat.photos.samples.loading import Samples
+from quadrat.photos.sampling.order import sample_order
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.photos.views.plan import MIRRORED, Flips, ViewPlan
 from quadrat.photos.views.supply import Views
@@ -273,7 +275,14 @@ class _Training:
         samples, backend = self.train.samples, self.learner.backend
         flips = self.experiment.augment.flips
         views = self.learner.source.views(samples, flips=flips, seed=self.seed)
-        return self._batches(samples, views, shuffle=True, rank=backend.rank, world=backend.world)
+        return self._batches(
+            samples,
+            views,
+            shuffle=True,
+            rank=backend.rank,
+            world=backend.world,
+            order=sample_order(self.experiment, samples),
+        )
 
     def validation(self) -> SampleBatches:
         """The inner rows, and where metadata may be absent, the same once more without them."""
@@ -295,6 +304,7 @@ class _Training:
         twice: bool = False,
         rank: int = 0,
         world: int = 1,
+        order: SampleOrder | None = None,
     ) -> SampleBatches:
         device = self.learner.backend.device
         encoded = self.metadata.encode(samples.numeric, samples.categorical)
@@ -311,6 +321,7 @@ class _Training:
             rank=rank,
             world=world,
             device=device,
+            order=order,
         )
 
     def objective(self) -> PhotosObjective:

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quadrat.engine import current_progress
+from quadrat.errors import DataError
 from quadrat.experiment import CheckReport
 from quadrat.photos.samples.audit import PhotoAudit, audit_photos, audit_targets, keep_readable
 from quadrat.photos.samples.loading import Samples, load_samples
+from quadrat.photos.sampling.order import sample_order
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.runtime.balance import Balance, Identity
 from quadrat.splits import Folds, combine, find_leaks, make_folds, shift_report
@@ -62,6 +64,7 @@ def prepare(experiment: PhotosExperiment) -> Prepared:
     report.warnings.extend(audit_targets(samples, balance, tolerance=tolerance))
     _report_folds(experiment, samples, folds, report)
     report.errors.extend(_demands(experiment, folds))
+    report.errors.extend(_order_problems(experiment, samples, folds))
     _report_test(experiment, report)
     return Prepared(samples, folds, report)
 
@@ -163,6 +166,17 @@ def _demands(experiment: PhotosExperiment, folds: Folds) -> list[str]:
             "balance_method.kind: 'project-covariance' needs the errors on inner rows; raise "
             "split.inner, or use 'project'"
         )
+    return found
+
+
+def _order_problems(experiment: PhotosExperiment, samples: Samples, folds: Folds) -> list[str]:
+    """Why the training rows of a fold cannot come in the order that is asked for."""
+    found = []
+    for fold in folds:
+        try:
+            sample_order(experiment, samples.take(fold.train))
+        except DataError as error:
+            found.append(f"fold {fold.name}: {error}")
     return found
 
 

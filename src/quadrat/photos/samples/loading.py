@@ -143,7 +143,9 @@ def _for_learning(experiment: PhotosExperiment) -> list[tuple[str, str]]:
     named = [(name, "data.numeric") for name in data.numeric]
     named += [(name, "data.categorical") for name in data.categorical]
     named += [(name, "split.by") for name in split.by]
+    sampling = experiment.sampling.column
     single = [
+        (sampling, "sampling.column"),
         (split.column, "split.column"),
         (split.stratify, "split.stratify"),
         (data.lat, "data.lat"),

@@ -15,6 +15,7 @@ from quadrat.photos.schema.encoder import EncoderSection
 from quadrat.photos.schema.kinds import Size
 from quadrat.photos.schema.learning import LossSection, PhotosOptimiser, PhotosRun
 from quadrat.photos.schema.network import FusionSection, HeadSection
+from quadrat.photos.schema.order import CurriculumSection, SamplingSection
 from quadrat.photos.schema.split import SplitSection
 from quadrat.photos.schema.views import AugmentSection, ViewsSection
 
@@ -23,6 +24,7 @@ __all__ = [
     "BalanceMethodSection",
     "BalanceSection",
     "CleanSection",
+    "CurriculumSection",
     "DataSection",
     "EncoderSection",
     "FusionSection",
@@ -31,6 +33,7 @@ __all__ = [
     "PhotosExperiment",
     "PhotosOptimiser",
     "PhotosRun",
+    "SamplingSection",
     "Size",
     "SplitSection",
     "ViewsSection",
@@ -52,6 +55,8 @@ class PhotosExperiment(Experiment):
     fusion: FusionSection = Field(default_factory=FusionSection)
     head: HeadSection = Field(default_factory=HeadSection)
     loss: LossSection = Field(default_factory=LossSection)
+    sampling: SamplingSection = Field(default_factory=SamplingSection)
+    curriculum: CurriculumSection = Field(default_factory=CurriculumSection)
     optimiser: PhotosOptimiser = Field(default_factory=PhotosOptimiser)
     run: PhotosRun = Field(default_factory=PhotosRun)
 

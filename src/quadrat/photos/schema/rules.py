@@ -15,9 +15,11 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from quadrat.errors import ExperimentError, closest
 
 if TYPE_CHECKING:
+    from quadrat.experiment import Section
     from quadrat.photos.schema import PhotosExperiment
     from quadrat.photos.schema.data import DataSection
     from quadrat.photos.schema.encoder import EncoderSection
+    from quadrat.photos.schema.order import CurriculumSection, SamplingSection
     from quadrat.photos.schema.split import SplitSection
     from quadrat.photos.schema.views import ViewsSection
 
@@ -119,12 +121,33 @@ def encoder_problems(encoder: EncoderSection) -> Iterator[Problem]:
         yield ("weights",), f"only {BUNDLED} is bundled; use 'hub', 'none' or a file"
 
 
+def sampling_problems(sampling: SamplingSection) -> Iterator[Problem]:
+    """What the kinds of sampling need."""
+    kind = f"sampling.kind = '{sampling.kind}'"
+    if sampling.kind != "shuffle" and sampling.column is None:
+        yield ("column",), f"{kind} needs the column that says what is rare"
+    if sampling.kind == "shuffle":
+        for key in _changed(sampling, "column", "power"):
+            yield (key,), f"{kind} has no use for it; leave it out, or use 'class' or 'target'"
+
+
+def curriculum_problems(curriculum: CurriculumSection) -> Iterator[Problem]:
+    """What the kinds of curriculum need."""
+    kind = f"curriculum.kind = '{curriculum.kind}'"
+    if curriculum.kind != "none" and curriculum.target is None:
+        yield ("target",), f"{kind} needs the target whose small values come first"
+    if curriculum.kind == "none":
+        for key in _changed(curriculum, "target", "stages"):
+            yield (key,), f"{kind} has no use for it; leave it out, or use 'fractal' or 'target'"
+
+
 def experiment_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
     """What sections demand of each other."""
     yield from _target_problems(experiment)
     yield from _column_problems(experiment)
     yield from _loss_problems(experiment)
     yield from _head_problems(experiment)
+    yield from _order_problems(experiment)
     if experiment.encoder.precomputed:
         if experiment.augment.flips != "none":
             yield ("augment", "flips"), "features computed elsewhere cannot be mirrored; use 'none'"
@@ -167,6 +190,28 @@ def _column_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
         yield ("data", "lat"), "split.kind = 'spatial-block' needs data.lat and data.lon"
 
 
+def _order_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
+    sampling, curriculum = experiment.sampling, experiment.curriculum
+    targets = experiment.data.targets
+    named = [(("curriculum", "target"), curriculum.target)]
+    if sampling.kind == "target":
+        named.append((("sampling", "column"), sampling.column))
+    for key, name in named:
+        if name is not None and name not in targets:
+            yield key, f"'{name}' is not in data.targets.{closest(name, targets)}"
+    if sampling.kind == "class" and sampling.column in targets:
+        yield ("sampling", "column"), f"'{sampling.column}' is a target; use sampling.kind 'target'"
+    if curriculum.kind == "none":
+        return
+    if curriculum.stages > experiment.optimiser.epochs:
+        yield ("curriculum", "stages"), "the last stages would never open: there are fewer epochs"
+    if curriculum.kind == "fractal" and experiment.encoder.precomputed:
+        yield (
+            ("curriculum", "kind"),
+            "'fractal' looks at photos, and features computed elsewhere come without; use 'target'",
+        )
+
+
 def _loss_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
     loss, distribution = experiment.loss, experiment.head.distribution
     if loss.kind == "nll" and distribution == "point":
@@ -201,6 +246,12 @@ def _one_total(experiment: PhotosExperiment) -> bool:
     except ExperimentError:  # told already
         return True
     return bool((summing == 1.0).all(axis=1).any())
+
+
+def _changed(section: Section, *keys: str) -> list[str]:
+    """Those of some keys that have another value than their default."""
+    fields = type(section).model_fields
+    return [key for key in keys if getattr(section, key) != fields[key].default]
 
 
 def _repeated(names: tuple[str, ...]) -> Iterator[str]:
