@@ -63,8 +63,13 @@ class Family(Protocol):
         """
         ...
 
-    def evaluate(self, run: runs.Run, table: Path | None) -> dict[str, Any]:
-        """Scores a run, on its own held-out data or on a table; the metrics."""
+    def evaluate(
+        self, run: runs.Run, table: Path | None, into: Path | None = None
+    ) -> dict[str, Any]:
+        """Scores a run, on its own held-out data or on a table; the metrics.
+
+        ``into`` receives what is known besides: of single samples, species or places.
+        """
         ...
 
     def load(self, folder: Path) -> Predictor:

@@ -200,7 +200,9 @@ def test_evaluate_and_check(quadrat: Callable[..., Outcome], trained: Path, plan
     done = quadrat("evaluate", trained, "--data", planet.table, "--name", "again", "--json")
     assert done.code == 0, done.err
     assert json.loads(done.out)["scores"]["map"] > 0
-    assert (trained / "evaluations" / "again" / "metrics.json").is_file()
+    written = {path.name for path in (trained / "evaluations" / "again").iterdir()}
+    tables = {"cells.parquet", "species.parquet", "reliability.json"}
+    assert written == {"metrics.json", "report.html", "figures"} | tables
     checked = quadrat("check", "species", *settings(planet))
     assert checked.code == 0, checked.err
 

@@ -260,7 +260,9 @@ def test_evaluating_on_a_survey(trained, planet, tmp_path):
     seen = {code: rng.integers(0, 2, 30) for code in codes[:5]}
     path = tmp_path / "survey.csv"
     pl.DataFrame(places | seen | {"dodo": [0, 1] * 15}).write_csv(path)
-    found = family.evaluate(trained, path)
+    found = family.evaluate(trained, path, tmp_path / "told")
+    for name in ("species.parquet", "places.parquet", "reliability.json"):
+        assert (tmp_path / "told" / name).is_file()
     assert found["protocol"]["judged"] == "survey" and found["protocol"]["species"] == 5
     assert found["protocol"]["unknown_species"] == ["dodo"]
     assert {"prevalence", "seasonal"} == set(found["baselines"])

@@ -160,7 +160,17 @@ def test_reliability_in_percent() -> None:
         assert label in told
     curve = next(line for line in figure.axes[0].lines if line.get_marker() == "o")
     assert curve.get_xdata().tolist() == pytest.approx([0.1, 10, 90])
+    assert figure.axes[0].get_legend() is None
     to_svg(occurrence_figures.reliability(np.zeros(2), np.zeros(2), np.zeros(2)))
+
+
+def test_reliability_before_calibration_stands_beside_it() -> None:
+    bins = np.array([0.01, 0.5]), np.array([0.02, 0.4]), np.array([10, 10])
+    figure = occurrence_figures.reliability(*bins, before=(bins[0], bins[1] / 2, bins[2]))
+    drawn = {line.get_label(): line.get_ydata() for line in figure.axes[0].lines}
+    assert drawn["before calibration"].tolist() == pytest.approx([1, 20])
+    assert drawn["as answered"].tolist() == pytest.approx([2, 40])
+    assert figure.axes[0].get_legend() is not None
 
 
 def test_species_figures_leave_out_what_was_not_judged() -> None:

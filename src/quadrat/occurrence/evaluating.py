@@ -27,14 +27,14 @@ from quadrat.occurrence.samples.dataset import SampleSet, left_out, make_samples
 from quadrat.occurrence.samples.known_environment import KnownEnvironment
 from quadrat.occurrence.samples.partition import Partition, make_partition
 from quadrat.occurrence.schema import OccurrenceExperiment, SplitSection
-from quadrat.runs import Run, read_json
+from quadrat.runs import Run, read_json, write_json
 from quadrat.runtime.weeks import WEEKS
 from quadrat.splits import spatial_blocks
-from quadrat.tables import read_table
+from quadrat.tables import read_table, write_table
 
 
 def evaluate_cells(
-    run: Run, experiment: OccurrenceExperiment, table: Path | None
+    run: Run, experiment: OccurrenceExperiment, table: Path | None, into: Path | None = None
 ) -> dict[str, Any]:
     """Scores a run of cells.
 
@@ -43,6 +43,7 @@ def evaluate_cells(
         experiment: Its experiment.
         table: A combined parquet, all of whose cells are judged, or a survey; by default the
             cells that the experiment held out.
+        into: Receives the scores of single species and places, and the reliability curve.
 
     Returns:
         The metrics.
@@ -61,9 +62,11 @@ def evaluate_cells(
     score = experiment.score
     if table is not None and not is_combined(table):
         survey = read_survey(table, vocabulary)
-        return judge_survey(
-            predictor, survey, counts=counts, score=score, seed=experiment.seed
-        ).to_dict()
+        answer = judge_survey(predictor, survey, counts=counts, score=score, seed=experiment.seed)
+        if into is not None:
+            write_tables(into, {"species": answer.species, "places": answer.places})
+            write_json(into / "reliability.json", answer.reliability)
+        return answer.metrics.to_dict()
     if counts is None:
         score = score.model_copy(update={"baselines": False})
         counts = TrainingCounts.unknown(len(vocabulary))
@@ -89,7 +92,16 @@ def evaluate_cells(
         seed=experiment.seed,
         holdout=chosen.holdout,
     )
+    if into is not None:
+        write_tables(into, {"species": found.species, "cells": found.cells})
+        write_json(into / "reliability.json", found.curves())
     return found.metrics.to_dict()
+
+
+def write_tables(folder: Path, tables: Mapping[str, pl.DataFrame]) -> None:
+    """Writes tables as ``<name>.parquet``."""
+    for name, table in tables.items():
+        write_table(table, folder / f"{name}.parquet")
 
 
 @dataclass(frozen=True)

@@ -49,13 +49,14 @@ def validation_score(
     return chosen(experiment, data, report=report)
 
 
-def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
+def evaluate(run: Run, table: Path | None, into: Path | None = None) -> dict[str, Any]:
     """Scores a finished run.
 
     Args:
         run: The run.
         table: A combined parquet, all of whose cells are judged, or presence–absence at points;
             by default the cells or points that the run's own experiment held out.
+        into: Receives the scores of single species and places besides.
 
     Returns:
         The metrics.
@@ -68,7 +69,7 @@ def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
     if not isinstance(experiment, OccurrenceExperiment):
         raise RunError(f"{run.folder} is a run of the family '{experiment.family}'.")
     chosen = points.evaluate if experiment.points else evaluate_cells
-    return chosen(run, experiment, table)
+    return chosen(run, experiment, table, into)
 
 
 def load(folder: Path) -> OccurrencePredictor | points.PointsPredictor:

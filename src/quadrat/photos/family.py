@@ -15,17 +15,19 @@ from quadrat.photos.schema import PhotosExperiment
 from quadrat.photos.training import held_out_of, train
 from quadrat.photos.trials import data_key, prepare, validation_score
 from quadrat.runs import Run
+from quadrat.tables import write_table
 
 __all__ = ["check", "data_key", "evaluate", "load", "prepare", "train", "validation_score"]
 
 
-def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
+def evaluate(run: Run, table: Path | None, into: Path | None = None) -> dict[str, Any]:
     """Scores a finished run.
 
     Args:
         run: The run.
         table: A table with known targets; by default the run's own held-out predictions are scored
             again, for which its training table must still be there.
+        into: Receives what is predicted for a table.
 
     Returns:
         The metrics.
@@ -43,6 +45,8 @@ def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
         return judge(experiment, prepared, held_out_of(run, experiment, prepared)).to_dict()
     predictor = load(run.folder)
     answered = answer_table(predictor, table)
+    if into is not None:
+        write_table(answered.predicted.frame(), into / "predictions.parquet")
     by_what = f"the mean of {len(predictor.members)} models"
     return score_table(run, experiment, answered, by_what=by_what)
 

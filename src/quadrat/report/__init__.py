@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from quadrat.report.map_files import MAP_FORMATS, write_map
-from quadrat.report.writing import write_report
+from quadrat.report.writing import write_evaluation_report, write_report
 
-__all__ = ["MAP_FORMATS", "write_map", "write_report"]
+__all__ = ["MAP_FORMATS", "write_evaluation_report", "write_map", "write_report"]

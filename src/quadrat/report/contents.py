@@ -152,6 +152,32 @@ def read_run(folder: Path) -> Contents:
     )
 
 
+def read_evaluation(run: Path, name: str) -> Contents:
+    """Reads an evaluation of a run: its own metrics and tables, beside what the run is.
+
+    Args:
+        run: The run folder.
+        name: The evaluation's name.
+
+    Raises:
+        RunError: The evaluation has no metrics, or a file is damaged.
+    """
+    folder = run / "evaluations" / name
+    metrics = _mapping(folder / "metrics.json")
+    if not metrics.get("scores"):
+        raise RunError(f"{folder} holds no scores. Write them again with `quadrat evaluate`.")
+    experiment = _parsed(_text(run / "experiment.toml"), run / "experiment.toml")
+    # How the run was split says nothing of what is judged here.
+    experiment.pop("split", None)
+    return Contents(
+        folder=folder,
+        metrics=metrics,
+        experiment=experiment,
+        provenance=_mapping(run / "provenance.json"),
+        model=_mapping(run / "model.json"),
+    )
+
+
 def _mapping(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}

@@ -28,11 +28,14 @@ if TYPE_CHECKING:
 
 TABLE_ROWS = 10
 """Species in each of the short tables."""
+MOST_ROWS = 1000
+"""Species in a table of all."""
 
 _BINS = ("mean_probability", "frequency", "count")
 
 _COLUMNS = (
     ("n_train", "Training samples"),
+    ("visits", "Visits"),
     ("n", "Judged samples"),
     ("ap", "AP"),
     ("auc", "AUC"),
@@ -48,9 +51,9 @@ def occurrence_sections(contents: Contents, summary: Summary, drawings: Drawings
         score_sections.scores(contents, summary, drawings),
         sections.protocol(contents),
         None if contents.has_points else answers(contents, species, cells, drawings),
-        None if contents.has_points else _places(cells, drawings),
-        _species(contents, species, drawings),
-        None if contents.has_points else _calibration(contents, drawings),
+        None if contents.has_points else places_section(cells, drawings),
+        species_section(contents, species, drawings),
+        None if contents.has_points else calibration_section(contents, drawings),
         what_it_learnt(contents, None if cells is None else _cell_radius_km(cells), drawings),
         score_sections.folds(contents, summary),
         sections.training(contents, summary, drawings),
@@ -80,7 +83,7 @@ def occurrence_tiles(contents: Contents) -> list[tuple[str, str]]:
     return [*tiles[:3], *shown[:1]]
 
 
-def _places(cells: pl.DataFrame | None, drawings: Drawings) -> Section:
+def places_section(cells: pl.DataFrame | None, drawings: Drawings) -> Section:
     """The cells that were judged: how long their lists are, and how right."""
     from quadrat.geo import land_polygons
 
@@ -131,7 +134,17 @@ def _cell_radius_km(cells: pl.DataFrame) -> float | None:
     return 1.25 * float(EDGE_KM[int(found.min())]) if found.size else None
 
 
-def _species(contents: Contents, species: pl.DataFrame | None, drawings: Drawings) -> Section:
+def species_section(
+    contents: Contents, species: pl.DataFrame | None, drawings: Drawings, *, every: bool = False
+) -> Section:
+    """How well single species are told apart.
+
+    Args:
+        contents: The run or evaluation.
+        species: ``species.parquet``.
+        drawings: Receives the figures.
+        every: Whether all species that were judged are listed too.
+    """
     title = "Species by species"
     if species is None or "ap" not in species.columns:
         missing = "species.parquet is missing, so single species cannot be shown."
@@ -149,14 +162,17 @@ def _species(contents: Contents, species: pl.DataFrame | None, drawings: Drawing
     for place, (named, rows) in enumerate(_short_tables(species, ap)):
         listed = _species_table(species, rows)
         parts += [html.details(named, listed)] if place else [element("h3", named), listed]
+    if every:
+        judged = np.flatnonzero(np.isfinite(ap))[:MOST_ROWS]
+        parts.append(html.details(f"All {len(judged)}", _species_table(species, judged)))
     return Section("species", title, html.joined(parts))
 
 
 def _by_class(contents: Contents) -> Html | None:
     """Scores by taxonomic class, where there is more than one."""
     classes = contents.metrics.get("per_target") or {}
-    if len(classes) < 2:
-        return None
+    if len(classes) < 2 or contents.protocol.get("judged") == "survey":
+        return None  # a survey tells single species there
     names = list(dict.fromkeys(key for scores in classes.values() for key in scores))
     rows = [
         [name, *[_count_or_score(key, scores.get(key)) for key in names]]
@@ -200,19 +216,23 @@ def _species_table(species: pl.DataFrame, rows: NDArray[np.int64]) -> Html:
     return html.table(["Species", *[label for _, label in shown]], cells)
 
 
-def _calibration(contents: Contents, drawings: Drawings) -> Section:
+def calibration_section(contents: Contents, drawings: Drawings) -> Section:
+    """The reliability curve, also as it was before calibration, and the scores of probabilities."""
     title = "Can the probabilities be believed?"
     bins = contents.json("reliability.json")
     if bins is None:
         drawn = html.notice("reliability.json is missing, so there is no calibration curve.")
     else:
         predicted, observed, counts = (np.asarray(bins[key], np.float64) for key in _BINS)
+        raw = bins.get("raw")
+        before = None if raw is None else tuple(np.asarray(raw[key], np.float64) for key in _BINS)
         drawn = drawings.svg(
             "reliability",
-            reliability(predicted, observed, counts),
+            reliability(predicted, observed, counts, before=before),
             "Above the dashed line species are there more often than the model says, below it "
             "less often. Bars: how many predictions fell into each step; most are tiny, because "
-            "most species are absent from most places.",
+            "most species are absent from most places."
+            + (" Grey: the network's own probabilities, before calibration." if before else ""),
         )
     scores = contents.metrics["scores"]
     rows = [

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
@@ -29,7 +31,13 @@ WEEKS = 48
 
 
 @styled()
-def reliability(predicted: Array, observed: Array, counts: Array) -> Figure:
+def reliability(
+    predicted: Array,
+    observed: Array,
+    counts: Array,
+    *,
+    before: tuple[Array, ...] | None = None,
+) -> Figure:
     """What was said against what happened, on logarithmic axes, with how often it was said.
 
     Most species are absent from most places, so most probabilities are small: a plain axis would
@@ -39,15 +47,19 @@ def reliability(predicted: Array, observed: Array, counts: Array) -> Figure:
         predicted: Mean predicted probability of each bin, ``(bins,)``.
         observed: Share of that bin's species that were there, ``(bins,)``.
         counts: Predictions in each bin, ``(bins,)``.
+        before: The same three before calibration, where something was calibrated.
     """
     figure = new_figure(PANEL[0] + 0.3, PANEL[1] + 1.0)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
     used = (counts > 0) & (predicted > 0)
-    shown = used & (observed > 0)
     low = 10.0 ** np.floor(np.log10(min(predicted[used].min(), 0.1))) if used.any() else 0.01
     low = 100 * max(float(low), 1e-5)
     top.plot([low, 100], [low, 100], color=NEUTRAL, linewidth=1, linestyle=(0, (4, 3)))
-    top.plot(100 * predicted[shown], 100 * observed[shown], "o-", color=ACCENT, markersize=4.5)
+    if before is not None:
+        _curve(top, before, color=NEUTRAL, label="before calibration", markersize=3.5)
+    _curve(top, (predicted, observed, counts), color=ACCENT, label="as answered", markersize=4.5)
+    if before is not None:
+        top.legend(loc="upper left")
     top.set(xscale="log", yscale="log", xlim=(low, 115), ylim=(low, 115))
     top.set_ylabel("observed frequency (%)", rotation_mode="anchor")
     heading(top, "Calibration", "dashed: as often seen as said")
@@ -59,6 +71,12 @@ def reliability(predicted: Array, observed: Array, counts: Array) -> Figure:
     for axis in (top.xaxis, top.yaxis, bottom.yaxis):
         written_out(axis)
     return figure
+
+
+def _curve(axes: Axes, bins: tuple[Array, ...], **style: Any) -> None:
+    predicted, observed, counts = bins
+    shown = (counts > 0) & (predicted > 0) & (observed > 0)
+    axes.plot(100 * predicted[shown], 100 * observed[shown], "o-", **style)
 
 
 @styled()

@@ -27,6 +27,9 @@ def where_judged(contents: Contents) -> str:
 
 
 def _cells_judged(kind: str, protocol: Mapping[str, Any]) -> str:
+    elsewhere = {"survey": "On another survey", "table": "On another table"}
+    if protocol.get("judged") in elsewhere:
+        return elsewhere[protocol["judged"]]
     if "block" in protocol:
         return "In spatial blocks that it did not learn from"
     block = number(protocol.get("block_km"))

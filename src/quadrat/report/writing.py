@@ -48,10 +48,37 @@ def write_report(run: Run | Path | str) -> Path:
         sections = occurrence_sections(contents, summary, drawings)
         tiles = occurrence_tiles(contents)
         kicker = "Quadrat report · from place and week to species"
-    document = _document(contents.name, kicker, hero(summary, tiles), sections)
+    page = _document(contents.name, kicker, hero(summary, tiles), sections)
     card = make_card(contents, summary).markdown()
-    _write(folder, drawings, document, card)
-    return folder / "report.html"
+    write_text(folder / "card.md", card)
+    return _write(folder, drawings, page)
+
+
+def write_evaluation_report(run: Path, name: str) -> Path:
+    """Writes figures and ``report.html`` of an evaluation of a species model into its folder.
+
+    Args:
+        run: The run folder.
+        name: The evaluation's name; its metrics and tables lie in ``evaluations/<name>/``.
+
+    Returns:
+        The report.
+
+    Raises:
+        RunError: The evaluation's metrics are missing or damaged.
+    """
+    from quadrat.report.contents import read_evaluation
+    from quadrat.report.evaluation import evaluation_sections, evaluation_tiles
+    from quadrat.report.sections import Drawings, hero
+    from quadrat.report.summary import summarise
+
+    contents = read_evaluation(run, name)
+    summary, drawings = summarise(contents), Drawings()
+    sections = evaluation_sections(contents, summary, drawings)
+    headline = hero(summary, evaluation_tiles(contents.protocol))
+    kicker = "Quadrat evaluation · from place and week to species"
+    page = _document(f"{contents.name}, {name}", kicker, headline, sections)
+    return _write(contents.folder, drawings, page)
 
 
 def _document(name: str, kicker: str, headline: str, sections: list[Section]) -> str:
@@ -66,9 +93,9 @@ def _document(name: str, kicker: str, headline: str, sections: list[Section]) ->
     )
 
 
-def _write(folder: Path, drawings: Drawings, document: str, card: str) -> None:
+def _write(folder: Path, drawings: Drawings, page: str) -> Path:
     for name, content in drawings.files.items():
         with atomic_path(folder / "figures" / name) as temporary:
             temporary.write_bytes(content)
-    write_text(folder / "card.md", card)
-    write_text(folder / "report.html", document)
+    write_text(folder / "report.html", page)
+    return folder / "report.html"

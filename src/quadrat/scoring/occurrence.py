@@ -23,7 +23,10 @@ Array = NDArray[np.float64]
 
 ECE_BINS = 15
 _TOPS = (10, 30)
-_LOW_EDGES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03)
+RELIABILITY_EDGES = np.union1d(
+    np.linspace(0, 1, ECE_BINS + 1), (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03)
+)
+"""Edges of the bins of the reliability curve."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class OccurrenceEvaluator:
         self.species = species
         self.watchlist = dict(watchlist or {})
         self._cuts = torch.logit(torch.tensor(thresholds, dtype=torch.float64)).float()
-        self._edges = np.union1d(np.linspace(0, 1, ECE_BINS + 1), _LOW_EDGES)
+        self._edges = RELIABILITY_EDGES
         self._edge_cuts = torch.logit(torch.from_numpy(self._edges[1:-1])).float()
         self.reset()
 

@@ -22,7 +22,8 @@ def evaluate(
         name: The evaluation's name; by default that of the table.
 
     Returns:
-        The metrics, which are also written to ``evaluations/<name>/metrics.json``. The run's own
+        The metrics, which are also written to ``evaluations/<name>/metrics.json``, with tables of
+        what they rest on and, of a species model, ``report.html`` beside it. The run's own
         ``metrics.json`` is never changed.
 
     Raises:
@@ -34,8 +35,13 @@ def evaluate(
     name = name or (table.name.split(".")[0] if table else "held-out")
     if not re.fullmatch(r"[\w.-]+", name) or name.startswith("."):
         raise UsageError(f"the evaluation's name {name!r} must be a plain folder name.")
-    metrics = family_of(opened.experiment()).evaluate(opened, table)
-    write_json(opened.path("evaluations") / name / "metrics.json", metrics)
+    experiment, folder = opened.experiment(), opened.path("evaluations") / name
+    metrics = family_of(experiment).evaluate(opened, table, folder)
+    write_json(folder / "metrics.json", metrics)
+    if experiment.family == "occurrence":
+        from quadrat.report import write_evaluation_report
+
+        write_evaluation_report(opened.folder, name)
     return metrics
 
 

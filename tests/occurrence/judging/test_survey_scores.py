@@ -79,7 +79,7 @@ def test_a_species_found_once_in_a_week_was_present(tmp_path):
 
 def test_scores_are_those_of_scikit_learn(wide, predictor, tmp_path):
     survey = read_survey(written(wide, tmp_path), VOCABULARY)
-    metrics = judge_survey(predictor, survey, counts=None, score=SCORE, seed=0)
+    metrics = judge_survey(predictor, survey, counts=None, score=SCORE, seed=0).metrics
     answers = predictor.probabilities(survey.lat, survey.lon, survey.week)
     p, y = answers[survey.visit, survey.column], survey.present
     aucs, f1s = [], []
@@ -111,9 +111,41 @@ def test_scores_are_those_of_scikit_learn(wide, predictor, tmp_path):
 def test_baselines_stand_beside_it(wide, predictor, tmp_path):
     survey = read_survey(written(wide, tmp_path), VOCABULARY)
     counts = TrainingCounts(np.full((48, 3), [9, 5, 1]), 20)
-    found = judge_survey(predictor, survey, counts=counts, score=SCORE, seed=0)
+    found = judge_survey(predictor, survey, counts=counts, score=SCORE, seed=0).metrics
     assert found.baselines["prevalence"]["macro_auc"] == pytest.approx(0.5)
     assert 0 < found.baselines["seasonal"]["map"] <= 1
+
+
+def test_species_places_and_curves_add_up(wide, predictor, tmp_path):
+    survey = read_survey(written(wide, tmp_path), VOCABULARY)
+    counts = TrainingCounts(np.full((48, 3), [9, 5, 1]), 20)
+    found = judge_survey(predictor, survey, counts=counts, score=SCORE, seed=0)
+    assert found.species["code"].to_list() == list(CODES)
+    assert found.species["n_train"].to_list() == [48 * 9, 48 * 5, 48]
+    assert found.species["n"].sum() == found.places["found"].sum() == survey.present.sum()
+    assert found.species["visits"].sum() == found.places["looked_for"].sum() == len(survey.visit)
+    assert found.places["visits"].to_list() == [2] * 20
+    where = survey.lat == found.places["lat"][3]
+    here = where[survey.visit]
+    p = predictor.probabilities(survey.lat, survey.lon, survey.week)[survey.visit, survey.column]
+    assert found.places["expected"][3] == pytest.approx(p[here].sum(), rel=1e-5)
+    each = [
+        average_precision_score(survey.present[rows], p[rows])
+        for rows in (survey.visit == visit for visit in np.flatnonzero(where))
+        if survey.present[rows].any()
+    ]
+    assert found.places["map"][3] == pytest.approx(np.mean(each))
+    for curve, probability in ((found.reliability, p), (found.reliability["raw"], None)):
+        assert sum(curve["count"]) == len(survey.visit)
+        seen = np.nansum(np.multiply(curve["count"], curve["frequency"]))
+        assert seen == pytest.approx(survey.present.sum())
+        said = np.nansum(np.multiply(curve["count"], curve["mean_probability"]))
+        if probability is None:
+            plain = OccurrencePredictor(
+                predictor.network, predictor.spec, VOCABULARY, device="cpu"
+            ).probabilities(survey.lat, survey.lon, survey.week)
+            probability = plain[survey.visit, survey.column]
+        assert said == pytest.approx(probability.sum(), rel=1e-4)
 
 
 def test_weights_are_repeated_samples():

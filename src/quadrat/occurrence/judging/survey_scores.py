@@ -13,6 +13,12 @@ from quadrat.errors import DataError
 from quadrat.experiment import ScoreSection
 from quadrat.occurrence.judging.baselines import TrainingCounts
 from quadrat.occurrence.judging.list_scores import Lists, list_scores
+from quadrat.occurrence.judging.survey_tables import (
+    JudgedSurvey,
+    curves,
+    place_frame,
+    species_frame,
+)
 from quadrat.occurrence.predictor import OccurrencePredictor
 from quadrat.occurrence.records.surveys import Survey
 from quadrat.runtime.calibration import sigmoid
@@ -44,7 +50,7 @@ def judge_survey(
     counts: TrainingCounts | None,
     score: ScoreSection,
     seed: int,
-) -> Metrics:
+) -> JudgedSurvey:
     """Scores a model on a survey; only the pairs of visit and species that were looked for count.
 
     Args:
@@ -60,7 +66,8 @@ def judge_survey(
     judging = _Judging(survey, predictor.vocabulary.codes, score.bootstrap, seed)
     known = predictor.calibration
     thresholds = None if known is None else known.threshold
-    found = judging.of(_predicted(predictor, survey), thresholds)
+    p = _predicted(predictor, survey)
+    found = judging.of(p, thresholds)
     if np.isnan(found.scores[PRIMARY]):
         raise DataError(
             "no species of the survey was found at some visits and missed at others, so nothing "
@@ -69,7 +76,7 @@ def judge_survey(
         )
     baselines = _baselines(counts, survey) if counts is not None and score.baselines else {}
     rivals = {name: judging.of(values, None) for name, values in baselines.items()}
-    return Metrics.create(
+    metrics = Metrics.create(
         score.primary if score.primary in found.scores else PRIMARY,
         found.scores,
         intervals=found.intervals,
@@ -77,6 +84,13 @@ def judge_survey(
         baselines={name: one.scores for name, one in rivals.items()},
         baseline_intervals={n: one.intervals for n, one in rivals.items() if one.intervals},
         protocol=judging.protocol(),
+    )
+    trained = None if counts is None else counts.by_week.sum(axis=0)
+    return JudgedSurvey(
+        metrics,
+        species_frame(found.species, predictor.vocabulary, trained),
+        place_frame(survey, p, judging.groups, judging.visits(p)["map"]),
+        curves(p, survey, known),
     )
 
 
@@ -122,7 +136,7 @@ class _Judging:
             drawn = resample_counts(draws.shape[1], self.resamples, self.seed)
             draws = np.concatenate([draws, drawn])
         species, macro = self._species(p, place, draws)
-        ratios = self._visits(p) | self._ratios(p) | self._lists(p > 0.1, "10")
+        ratios = self.visits(p) | self._ratios(p) | self._lists(p > 0.1, "10")
         scores = {name: float(values[0]) for name, values in macro.items()}
         if thresholds is not None:
             listed = p >= thresholds[survey.column]
@@ -187,7 +201,7 @@ class _Judging:
         )
         return Lists(hits, predicted, positives)
 
-    def _visits(self, p: Array) -> dict[str, tuple[Array, Array]]:
+    def visits(self, p: Array) -> dict[str, tuple[Array, Array]]:
         """The average precision of the ranking of each visit, told at its first pair."""
         survey, one = self.survey, np.ones((1, 1))
         starts = np.flatnonzero(np.diff(survey.visit, prepend=-1))

@@ -10,16 +10,18 @@ import numpy as np
 from quadrat.occurrence.points.data import prepare, section_of
 from quadrat.occurrence.points.ensemble import PointEnsemble
 from quadrat.occurrence.points.fitting import Fitted
-from quadrat.occurrence.points.judging import judge
+from quadrat.occurrence.points.judging import JudgedPoints, judge
 from quadrat.occurrence.points.predictor import PointsPredictor
 from quadrat.occurrence.points.sites import read_test
 from quadrat.occurrence.points.training import BASELINE, judge_folds
 from quadrat.occurrence.schema import OccurrenceExperiment
 from quadrat.runs import Run
-from quadrat.tables import read_table
+from quadrat.tables import read_table, write_table
 
 
-def evaluate(run: Run, experiment: OccurrenceExperiment, table: Path | None) -> dict[str, Any]:
+def evaluate(
+    run: Run, experiment: OccurrenceExperiment, table: Path | None, into: Path | None = None
+) -> dict[str, Any]:
     """Scores a finished run.
 
     Args:
@@ -27,6 +29,7 @@ def evaluate(run: Run, experiment: OccurrenceExperiment, table: Path | None) -> 
         experiment: Its experiment.
         table: Presence–absence to judge on: covariates, and a column of 1, 0 or blank for each
             species; by default the folds of the run's own cross-validation.
+        into: Receives the scores of single species.
 
     Returns:
         The metrics.
@@ -38,7 +41,7 @@ def evaluate(run: Run, experiment: OccurrenceExperiment, table: Path | None) -> 
     predictor = PointsPredictor.load(run.folder)
     if table is None:
         data = prepare(experiment)
-        return judge_folds(experiment, data, _folds(run, experiment)).metrics.to_dict()
+        return _told(judge_folds(experiment, data, _folds(run, experiment)), into)
     _, section = section_of(experiment)
     codes = predictor.vocabulary.codes
     sites = read_test(read_table(table), section, codes, table).of_species(codes)
@@ -67,6 +70,12 @@ def evaluate(run: Run, experiment: OccurrenceExperiment, table: Path | None) -> 
         calibrated=section.kind == "presence-absence",
         seed=experiment.seed,
     )
+    return _told(judged, into)
+
+
+def _told(judged: JudgedPoints, into: Path | None) -> dict[str, Any]:
+    if into is not None:
+        write_table(judged.species, into / "species.parquet")
     return judged.metrics.to_dict()
 
 
