@@ -39,7 +39,7 @@ def make(folder: Path, **sections: Any) -> Run:
     return run
 
 
-def make_from_photos(folder: Path, **encoder: Any) -> Run:
+def make_from_photos(folder: Path, clean: dict[str, Any] | None = None, **encoder: Any) -> Run:
     """A run with a real encoder on painted photos, three of them a sample."""
     paint(folder, 36)
     frame = wide(36).with_columns(
@@ -54,6 +54,7 @@ def make_from_photos(folder: Path, **encoder: Any) -> Run:
         data={"sample": "plot"},
         encoder={"name": "timm:test_efficientnet", "weights": "none", **encoder},
         views={"size": 32},
+        clean=clean or {},
         optimiser={"epochs": 2, "batch_size": 4, "precision": "fp32"},
         run={"device": "cpu"},
         score={"bootstrap": 0},
@@ -214,7 +215,14 @@ def test_some_unreadable_photos_may_be_left_out(tmp_path: Path):
     with report_progress(told):
         found = predictor.predict(frame)
     assert found.ids == ("a", "c")
-    assert "gone.png" in told.warnings[-1]
+    (left_out,) = (line for line in told.warnings if "left out" in line)
+    assert "gone.png" in left_out
+    dark = Image.new("RGB", (64, 48), (4, 5, 3))
+    dark.save(tmp_path / "photos" / "night.png")
+    with report_progress(told):
+        found = predictor.predict(pl.DataFrame({"plot": ["d"], "image_path": ["photos/night.png"]}))
+    assert len(found) == 1, "a dark photo is named, and answered for"
+    assert "looks dark" in told.warnings[-1] and "photos/night.png" in told.warnings[-1]
 
 
 def test_a_matrix_that_changed_is_told(tmp_path: Path):
@@ -241,10 +249,11 @@ def test_covariances_of_the_members_are_averaged(tmp_path: Path):
 
 
 def test_everything_a_client_needs_is_written(tmp_path: Path):
-    run = make_from_photos(tmp_path)
+    run = make_from_photos(tmp_path, clean={"stamps": True, "bottom_crop": 0.1})
     client = json.loads(run.path("preprocessing.json").read_text())
     assert client["image"]["size"] == [32, 32]
     assert set(client["image"]) >= {"mean", "std", "fit", "interpolation"}
+    assert client["image"]["clean"] == {"stamps": True, "bottom_crop": 0.1}
     assert client["numeric"] == ["height_cm"]
     assert client["targets"] == ["green_g", "dead_g", "total_g"]
     assert client["balance"]["identities"][0]["total"] == "total_g"

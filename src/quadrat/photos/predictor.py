@@ -17,6 +17,7 @@ from quadrat.photos.learner import balance_of
 from quadrat.photos.member import Member
 from quadrat.photos.predictions import Answer, Predictions, pool
 from quadrat.photos.samples.loading import Samples, load_samples
+from quadrat.photos.samples.quality import look_at_photos
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.targets import Prediction
 
@@ -111,7 +112,11 @@ class PhotosPredictor:
         else:
             samples = load_samples(self._rooted(root), Path(table), require_targets=False)
         self._tell_unknown(samples)
-        return readable(samples, self.source, data.min_readable)
+        kept = readable(samples, self.source, data.min_readable)
+        if not self.experiment.encoder.precomputed:
+            for line in look_at_photos(kept, workers=self.source.workers):
+                current_progress().warn(line)
+        return kept
 
     def _from_memory(self, table: pl.DataFrame, root: Path) -> Samples:
         with tempfile.TemporaryDirectory() as folder:

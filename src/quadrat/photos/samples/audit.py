@@ -1,15 +1,15 @@
 """What is wrong with photos and targets, found before any training.
 
-Photos that are missing, unreadable or copies of each other; targets that break their identities,
-never vary, are negative or lie far outside.
+Photos that are missing, unreadable, blurred, dark or copies of each other; targets that break
+their identities, never vary, are negative or lie far outside.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from quadrat.errors import DataError
 from quadrat.photos.samples.loading import Samples
+from quadrat.photos.samples.quality import SIDE, Quality, by_name, quality_of, quality_warnings
 from quadrat.photos.views.threads import in_threads
 from quadrat.runtime.balance import Balance
 from quadrat.runtime.images import PhotoError, open_photo
 from quadrat.splits import Fold, Leak, find_leaks
 
-_GLANCE = (16, 16)
+_GLANCE = (SIDE, SIDE)
 _FAR = 3.0
 _ENOUGH = 20  # values without which 'far out' means little
 _LISTED = 20
@@ -39,6 +40,7 @@ class PhotoAudit:
         copies: ``(B,)`` name of the first of the photos that are byte by byte the same as one of
             the sample's, None where there is no other sample with such a photo.
         leaks: Copies that lie on two sides of a fold.
+        qualities: Photo as the table names it → how sharp and bright it is.
     """
 
     photos: int
@@ -46,6 +48,7 @@ class PhotoAudit:
     readable: NDArray[np.bool_]
     copies: NDArray[np.object_]
     leaks: tuple[Leak, ...] = ()
+    qualities: Mapping[str, Quality] = field(default_factory=dict)
 
     @property
     def share_readable(self) -> float:
@@ -65,6 +68,7 @@ class PhotoAudit:
             lines.append(f"{count} samples have the same photo as '{name}'")
         if len(copied) > _LISTED:
             lines.append(f"{len(copied) - _LISTED} more photos stand in several samples")
+        lines += quality_warnings(self.qualities)
         return lines + [str(leak) for leak in self.leaks]
 
     def unreadable_lines(self) -> list[str]:
@@ -79,7 +83,7 @@ def audit_photos(
     workers: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> PhotoAudit:
-    """Opens and decodes every photo, small, and compares their contents.
+    """Opens and decodes every photo, small, looks at its quality, and compares contents.
 
     Args:
         samples: Whose photos.
@@ -90,10 +94,13 @@ def audit_photos(
     files = list(dict.fromkeys(path for views in samples.paths for path in views))
     unreadable: dict[Path, str] = {}
     hashes: dict[Path, str] = {}
+    qualities: dict[Path, Quality] = {}
     results = in_threads(_look_at, files, workers=workers)
-    for done, (path, (digest, why)) in enumerate(zip(files, results, strict=True), start=1):
-        if why:
-            unreadable[path] = why
+    for done, (path, (digest, seen)) in enumerate(zip(files, results, strict=True), start=1):
+        if isinstance(seen, str):
+            unreadable[path] = seen
+        else:
+            qualities[path] = seen
         if digest:
             hashes[path] = digest
         if progress:
@@ -106,6 +113,7 @@ def audit_photos(
         readable=np.array(readable, dtype=bool),
         copies=copies,
         leaks=tuple(find_leaks(folds, "the photo", copies)),
+        qualities=by_name(samples, qualities),
     )
 
 
@@ -152,8 +160,8 @@ def audit_targets(samples: Samples, balance: Balance, *, tolerance: float) -> li
     return lines
 
 
-def _look_at(path: Path) -> tuple[str, str]:
-    """The hash of a file's contents, and why it cannot be read as a photo."""
+def _look_at(path: Path) -> tuple[str, Quality | str]:
+    """The hash of a file's contents, and the photo's quality or why it cannot be read."""
     try:
         contents = path.read_bytes()
     except FileNotFoundError:
@@ -162,10 +170,9 @@ def _look_at(path: Path) -> tuple[str, str]:
         return "", f"the file cannot be opened ({error.strerror})"
     digest = hashlib.sha256(contents).hexdigest()
     try:
-        open_photo(io.BytesIO(contents), at_least=_GLANCE)
+        return digest, quality_of(open_photo(io.BytesIO(contents), at_least=_GLANCE))
     except PhotoError as error:
         return digest, error.why
-    return digest, ""
 
 
 def _copies(samples: Samples, hashes: dict[Path, str]) -> NDArray[np.object_]:
