@@ -203,3 +203,42 @@ def test_mirrored_features_take_part_in_training(tmp_path: Path):
         return weight.detach()
 
     assert not torch.equal(weights("none"), weights("horizontal"))
+
+
+@pytest.mark.parametrize(
+    ("augment", "encoder", "views"),
+    [
+        ({"mixup": 0.4}, {}, {"kind": "halves"}),
+        ({"mixup": 0.4, "mixup_of": "vectors"}, {}, {}),
+        ({"view_dropout": 0.4, "flips": "horizontal"}, {}, {"kind": "tiles"}),
+        ({"policy": "strong"}, {"cache": False}, {}),
+        ({"crop": 0.6, "crop_targets": "scale"}, {"train": "all"}, {"kind": "crops", "crops": 2}),
+    ],
+)
+def test_training_is_varied_and_answers_are_not(
+    tmp_path: Path, augment: dict[str, Any], encoder: dict[str, Any], views: dict[str, Any]
+):
+    paint(tmp_path, 18)
+
+    def weights(**changes: Any) -> tuple[torch.Tensor, np.ndarray]:
+        given = experiment(
+            save(wide(18), tmp_path),
+            encoder={"name": "timm:test_efficientnet", "weights": "none", **encoder},
+            views={"size": 32, **views},
+            optimiser={"epochs": 2, "batch_size": 6, "learning_rate": 1e-2},
+            augment=changes,
+            run={"device": "cpu"},
+        )
+        none = np.zeros(0, dtype=int)
+        learner, fitted, samples = learn(given, train=np.arange(12), inner=none)
+        answers = [
+            fitted.member.answer(samples.take([16, 17]), learner.source).parameters
+            for _ in range(2)
+        ]
+        np.testing.assert_array_equal(*answers)
+        return fitted.member.network.fusion.layer.weight.detach(), answers[0]
+
+    first, answer = weights(**augment)
+    assert np.isfinite(answer).all()
+    torch.testing.assert_close(weights(**augment)[0], first, rtol=0.0, atol=0.0)
+    assert not torch.allclose(weights(policy="none")[0], first)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from quadrat.engine import IndexBatches, SampleOrder
+from quadrat.photos.augment.changes import BatchChanges
+from quadrat.photos.augment.mixing import Mix
 from quadrat.photos.encoders import Held
-from quadrat.photos.fusion import Metadata
+from quadrat.photos.fusion import Metadata, mean_by_owner
 from quadrat.photos.views.plan import SeenViews
 from quadrat.photos.views.supply import Views
 
@@ -31,6 +33,7 @@ class PhotoBatch:
         metadata: Their metadata.
         targets: Standardised targets ``(B, T)``, NaN where unknown.
         names: Names of all samples there are, by position.
+        mix: Which samples the network shall average, past the fusion.
     """
 
     index: Tensor
@@ -40,6 +43,7 @@ class PhotoBatch:
     metadata: Metadata
     targets: Tensor
     names: Sequence[str]
+    mix: Mix | None = None
 
     def sample_ids(self) -> list[str]:
         """The samples' names ``(B,)``."""
@@ -63,6 +67,7 @@ class SampleBatches:
         world: How many there are.
         device: Where batches go.
         order: Draws the samples of an epoch instead of shuffling them.
+        changes: What training varies of a batch.
     """
 
     def __init__(
@@ -80,8 +85,10 @@ class SampleBatches:
         world: int = 1,
         device: torch.device | str = "cpu",
         order: SampleOrder | None = None,
+        changes: BatchChanges | None = None,
     ) -> None:
         self.views, self.metadata, self.device = views, metadata, device
+        self.changes, self.stream = changes or BatchChanges(), rank
         times = len(metadata.numeric) // len(names)
         counts = torch.from_numpy(np.bincount(seen.owner, minlength=len(names)))
         self.counts = counts.repeat(times)
@@ -118,16 +125,35 @@ class SampleBatches:
 
     def _make(self, index: Tensor, epoch: int, position: int) -> PhotoBatch:
         rows, owner = view_rows(self.starts, self.counts, index)
-        place = index.to(self.device)
-        return PhotoBatch(
+        changes, place = self.changes, index.to(self.device)
+        generator = changes.generator(epoch, position + len(self) * self.stream)
+        if changes.view_dropout > 0.0:
+            kept = changes.kept(owner, generator)
+            rows, owner = rows[kept], owner[kept]
+        targets = self.targets[place]
+        if changes.shrink is not None:
+            share = mean_by_owner(self.views.share(rows, epoch)[:, None], owner, len(index))
+            targets = changes.shrink(targets, share[:, 0].to(self.device))
+        batch = PhotoBatch(
             index=index,
             views=self.views.take(rows, epoch),
             owner=owner.to(self.device),
             slot=self.slot[rows].to(self.device),
             metadata=self.metadata.take(place),
-            targets=self.targets[place],
+            targets=targets,
             names=self.names,
         )
+        mix = changes.mix(len(index), generator)
+        return batch if mix is None else _mixed(batch, mix.to(self.device), changes.mixup_of)
+
+
+def _mixed(batch: PhotoBatch, mix: Mix, what: str) -> PhotoBatch:
+    """A batch of averaged pairs; where vectors are mixed, the network does the rest."""
+    targets = mix(batch.targets)
+    if what == "vectors":
+        return replace(batch, targets=targets, mix=mix)
+    views = tuple(mix.views(view) for view in batch.views)
+    return replace(batch, views=views, metadata=mix.metadata(batch.metadata), targets=targets)
 
 
 def _made_ahead(batches: Iterator[PhotoBatch]) -> Iterator[PhotoBatch]:

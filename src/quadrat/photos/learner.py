@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from quadrat.engine import (
     Backend,
@@ -22,6 +23,8 @@ from quadrat.engine import (
     parameter_groups,
 )
 from quadrat.errors import DataError
+from quadrat.photos.augment.changes import BatchChanges
+from quadrat.photos.augment.variation import Variation
 from quadrat.photos.batches import SampleBatches
 from quadrat.photos.encoders import PhotoEncoder, create_encoder
 from quadrat.photos.features.source import FeatureSource
@@ -274,7 +277,10 @@ class _Training:
         """The training batches."""
         samples, backend = self.train.samples, self.learner.backend
         flips = self.experiment.augment.flips
-        views = self.learner.source.views(samples, flips=flips, seed=self.seed)
+        section = self.experiment.augment
+        views = self.learner.source.views(
+            samples, flips=flips, variation=Variation.of(section, self.seed)
+        )
         return self._batches(
             samples,
             views,
@@ -282,7 +288,14 @@ class _Training:
             rank=backend.rank,
             world=backend.world,
             order=sample_order(self.experiment, samples),
+            change=BatchChanges.of(section, self._shrunk, self.seed),
         )
+
+    def _shrunk(self, targets: Tensor, share: Tensor) -> Tensor:
+        """Standardised targets ``(B, T)`` of samples of whose area a share ``(B,)`` is seen."""
+        units = self.scaler.inverse(targets.double().cpu().numpy())
+        seen = self.scaler.transform(units * share[:, None].double().numpy())
+        return torch.from_numpy(seen).to(targets)
 
     def validation(self) -> SampleBatches:
         """The inner rows, and where metadata may be absent, the same once more without them."""
@@ -305,6 +318,7 @@ class _Training:
         rank: int = 0,
         world: int = 1,
         order: SampleOrder | None = None,
+        change: BatchChanges | None = None,
     ) -> SampleBatches:
         device = self.learner.backend.device
         encoded = self.metadata.encode(samples.numeric, samples.categorical)
@@ -322,6 +336,7 @@ class _Training:
             world=world,
             device=device,
             order=order,
+            changes=change,
         )
 
     def objective(self) -> PhotosObjective:

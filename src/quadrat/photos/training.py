@@ -98,7 +98,7 @@ def held_out_of(run: Run, experiment: PhotosExperiment, prepared: Prepared) -> l
 def _encode_ahead(learner: NetworkLearner, prepared: Prepared) -> None:
     """Turns all photos into vectors before the first fold, so that a bad one shows at once."""
     experiment = learner.experiment
-    if learner.encoder.holds:
+    if learner.source.keeps:
         learner.source.held(prepared.samples)
         learner.source.held(prepared.samples, predict=True)
     else:

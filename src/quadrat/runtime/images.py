@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, get_args
@@ -113,6 +113,12 @@ class ImagePreprocessing:
             known = ", ".join(_RESAMPLING)
             raise ValueError(f"interpolation must be one of {known}, not '{self.interpolation}'")
 
+    @property
+    def mean_colour(self) -> tuple[int, int, int]:
+        """The colour that becomes 0, in 8 bits."""
+        red, green, blue = (round(255 * value) for value in self.mean)
+        return red, green, blue
+
     def to_json(self) -> dict[str, Any]:
         """The values as JSON holds them."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
@@ -166,12 +172,17 @@ def open_photo(
     return upright.transpose(_TURNS[turn]) if turn in _TURNS else upright
 
 
-def prepare(image: Image.Image, preprocessing: ImagePreprocessing) -> NDArray[np.float32]:
+def prepare(
+    image: Image.Image,
+    preprocessing: ImagePreprocessing,
+    change: Callable[[Image.Image], Image.Image] | None = None,
+) -> NDArray[np.float32]:
     """Resizes and normalises a photo.
 
     Args:
         image: In RGB.
         preprocessing: The size, the fit and the normalisation.
+        change: What is done to the resized photo, without changing its size.
 
     Returns:
         ``(3, H, W)``: (value / 255 - mean) / std; borders are 0.
@@ -185,6 +196,8 @@ def prepare(image: Image.Image, preprocessing: ImagePreprocessing) -> NDArray[np
     resized = image
     if (image.height, image.width) != inner or box is not None:
         resized = image.resize(inner[::-1], resampling, box=box, reducing_gap=_REDUCING_GAP)
+    if change is not None:
+        resized = change(resized)
     std = np.asarray(preprocessing.std, dtype=np.float32)
     mean = np.asarray(preprocessing.mean, dtype=np.float32)
     colours = np.asarray(resized, dtype=np.float32) / np.float32(255.0)
@@ -209,7 +222,10 @@ def load_view(
 
 
 def load_parts(
-    photo: Path | str | BinaryIO, boxes: Sequence[Box], preprocessing: ImagePreprocessing
+    photo: Path | str | BinaryIO,
+    boxes: Sequence[Box],
+    preprocessing: ImagePreprocessing,
+    change: Callable[[Image.Image], Image.Image] | None = None,
 ) -> list[NDArray[np.float32]]:
     """Decodes and cleans a photo once and prepares parts of it, each ``(3, H, W)``.
 
@@ -217,6 +233,7 @@ def load_parts(
         photo: A file, or an open one.
         boxes: The parts, of what cleaning leaves.
         preprocessing: What each part goes through.
+        change: What is done to each part once it is resized.
 
     Raises:
         PhotoError: As `open_photo`.
@@ -229,7 +246,7 @@ def load_parts(
     clean = preprocessing.clean
     image = open_photo(photo, at_least=clean.decoded(least), fit=preprocessing.fit)
     image = clean.clean(image).image
-    return [prepare(_part(image, box), preprocessing) for box in boxes]
+    return [prepare(_part(image, box), preprocessing, change) for box in boxes]
 
 
 def _part(image: Image.Image, box: Box) -> Image.Image:

@@ -56,6 +56,10 @@ class Batch(NamedTuple):
         return (self.vectors,)
 
     @property
+    def mix(self) -> None:
+        return None
+
+    @property
     def slot(self) -> Tensor:
         return torch.zeros_like(self.owner)
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from quadrat.photos.augment.variation import Variation
 from quadrat.photos.schema import ViewsSection
 from quadrat.photos.views.plan import MIRRORED, SeenViews, View, ViewPlan, mirrored
 from quadrat.photos.views.supply import CachedViews, LiveViews, draw, photo_of
@@ -57,7 +58,14 @@ def test_mirrorings():
 
 
 def test_live_photos_are_decoded_and_mirrored(photos: list[Path]):
-    views = LiveViews(seen(photos), ViewPlan(), PREPROCESSING, flips="both", seed=1, workers=2)
+    views = LiveViews(
+        seen(photos),
+        ViewPlan(),
+        PREPROCESSING,
+        flips="both",
+        variation=Variation(seed=1),
+        workers=2,
+    )
     rows = torch.tensor([4, 0, 2, 6, 5])
     drawn = draw(4, torch.arange(7), 1, 3)[rows].tolist()
     assert len(set(drawn)) > 1
@@ -70,7 +78,9 @@ def test_live_photos_are_decoded_and_mirrored(photos: list[Path]):
 
 def test_the_parts_of_a_photo_are_cut_mirrored_and_kept_together(photos: list[Path]):
     plan = ViewPlan.of(ViewsSection(kind="halves"))
-    live = LiveViews(seen(photos, 2), plan, PREPROCESSING, flips="horizontal", seed=1)
+    live = LiveViews(
+        seen(photos, 2), plan, PREPROCESSING, flips="horizontal", variation=Variation(seed=1)
+    )
     rows = torch.tensor([0, 1, 8, 9, 5])
     drawn = draw(2, torch.from_numpy(photo_of(plan, 14)), 1, 3)
     assert (drawn[::2] == drawn[1::2]).all() and len(set(drawn.tolist())) == 2

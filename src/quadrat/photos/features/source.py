@@ -8,10 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from quadrat.engine import current_progress
 from quadrat.errors import DataError
-from quadrat.photos.encoders import PhotoEncoder, PrecomputedEncoder
+from quadrat.photos.augment.variation import Variation
+from quadrat.photos.encoders import Held, PhotoEncoder, PrecomputedEncoder
 from quadrat.photos.features.cache import FeatureCache
 from quadrat.photos.features.encoding import (
     Encoding,
@@ -45,7 +47,8 @@ class FeatureSource:
         encoder: Its stem must not change any more.
         plan: The parts of a photo.
         device: Where to compute.
-        cache: Keep what is computed on disk for later runs.
+        cache: Compute what is frozen once and keep it on disk for later runs; otherwise anew in
+            every epoch.
         workers: Threads that read photos, as in ``run.workers``.
     """
 
@@ -60,7 +63,8 @@ class FeatureSource:
     ) -> None:
         self.encoder, self.device, self.workers = encoder, torch.device(device), workers
         self.plan = plan or ViewPlan()
-        self.cache = FeatureCache() if cache and encoder.holds else None
+        self.keeps = encoder.holds and (cache or isinstance(encoder, PrecomputedEncoder))
+        self.cache = FeatureCache() if self.keeps else None
         self._known: dict[tuple[Flips, ImagePreprocessing, bool], _Known] = {}
 
     def preprocessing(self, *, predict: bool) -> ImagePreprocessing:
@@ -72,28 +76,35 @@ class FeatureSource:
         return self.plan.see(samples)
 
     def views(
-        self, samples: Samples, *, flips: str = "none", seed: int = 0, predict: bool = False
+        self,
+        samples: Samples,
+        *,
+        flips: str = "none",
+        variation: Variation | None = None,
+        predict: bool = False,
     ) -> Views:
         """Views for batches: kept where anything is frozen, otherwise decoded when needed.
 
         Args:
             samples: Whose photos.
             flips: Mirrorings that training draws from.
-            seed: Of the drawing.
+            variation: What else is varied, where views are decoded; its seed draws mirrorings.
             predict: At the size for held-out and new photos, instead of that for training.
         """
-        if self.encoder.holds:
+        variation = variation or Variation()
+        if self.keeps:
             variants = [
                 self.held(samples, flip=flip, predict=predict).arrays for flip in MIRRORED[flips]
             ]
             photo = photo_of(self.plan, len(variants[0][0]))
-            return CachedViews(variants, photo, seed=seed, device=self.device)
+            return CachedViews(variants, photo, seed=variation.seed, device=self.device)
         return LiveViews(
             self.see(samples),
             self.plan,
             self.preprocessing(predict=predict),
+            hold=self._hold,
             flips=flips,
-            seed=seed,
+            variation=variation,
             device=self.device,
             workers=self.workers,
         )
@@ -128,7 +139,7 @@ class FeatureSource:
             PhotoError: A photo cannot be read.
             DataError: Features computed elsewhere lack a photo.
         """
-        if self.encoder.holds:
+        if self.keeps:
             features = self.held(samples, flip=flip, predict=predict)
             if not self.encoder.frozen:
                 features = vectors_of(self.encoder, features, self.device)
@@ -138,6 +149,11 @@ class FeatureSource:
         owner = torch.from_numpy(features.owner)
         mean: NDArray[np.float32] = mean_by_owner(vectors, owner, len(samples)).numpy()
         return mean
+
+    @torch.no_grad()
+    def _hold(self, views: Tensor) -> Held:
+        """What the stem says of photos that are not kept."""
+        return self.encoder.to(self.device).hold(views)
 
     def _looked_up(self, samples: Samples, flip: Flips, predict: bool, *, whole: bool) -> HeldViews:
         preprocessing = self.preprocessing(predict=predict)
@@ -199,7 +215,7 @@ def readable(samples: Samples, source: FeatureSource, min_readable: float) -> Sa
     Raises:
         DataError: Fewer photos are readable; all that are not are listed.
     """
-    if source.encoder.holds:
+    if source.keeps:
         try:
             source.held(samples, predict=True)
         except PhotoError:

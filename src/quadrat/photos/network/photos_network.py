@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from quadrat.photos.augment.mixing import Mix
 from quadrat.photos.encoders import EncoderTail, Held
 from quadrat.photos.fusion import Metadata, MetadataDropout, SampleViews, fusions, mean_by_owner
 from quadrat.photos.heads import heads
@@ -42,6 +43,11 @@ class NetworkInput(Protocol):
     @property
     def metadata(self) -> Metadata:
         """The samples' metadata."""
+        ...
+
+    @property
+    def mix(self) -> Mix | None:
+        """Which samples are averaged past the fusion, in training."""
         ...
 
 
@@ -87,10 +93,12 @@ class PhotosNetwork(nn.Module):
         metadata = self.hide(batch.metadata)
         views = self.see(batch, len(metadata.numeric))
         fused = self.fusion(views, metadata)
+        mix = batch.mix or _unmixed
         with torch.autocast(fused.device.type, enabled=False):
-            parameters: Tensor = self.head(fused.float(), views)
+            parameters: Tensor = self.head(mix(fused.float()), views)
             if self.head.corrects:
-                parameters = self._corrected(parameters, views.photos, metadata)
+                start = mix(self.start(views.photos, metadata))
+                parameters = self._corrected(parameters, start)
         return Output(parameters)
 
     def see(self, batch: NetworkInput, count: int) -> SampleViews:
@@ -113,9 +121,9 @@ class PhotosNetwork(nn.Module):
     def _standard(self, vectors: Tensor) -> Tensor:
         return ((vectors - self.centre) / self.scale).clamp(-LIMIT, LIMIT)
 
-    def _corrected(self, correction: Tensor, photos: Tensor, metadata: Metadata) -> Tensor:
+    def _corrected(self, correction: Tensor, start: Tensor) -> Tensor:
         """The start with the head's correction; spreads begin at the start's errors."""
-        mean: Tensor = correction[..., :1] + self.start(photos, metadata)[..., None]
+        mean: Tensor = correction[..., :1] + start[..., None]
         if correction.shape[-1] == 1:
             return mean
         spread = correction[..., 1:] + self.start.error.log()[:, None]
@@ -135,3 +143,7 @@ class PhotosNetwork(nn.Module):
         centre, scale = (t.double().cpu().numpy() for t in (self.centre, self.scale))
         values: NDArray[np.float64] = np.clip((photos - centre) / scale, -LIMIT, LIMIT)
         return values
+
+
+def _unmixed(values: Tensor) -> Tensor:
+    return values

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from quadrat.experiment import Experiment
 from quadrat.photos.schema import rules
+from quadrat.photos.schema.augment import AugmentSection
 from quadrat.photos.schema.balance import BalanceMethodSection, BalanceSection
 from quadrat.photos.schema.clean import CleanSection
 from quadrat.photos.schema.data import DataSection
@@ -17,7 +18,7 @@ from quadrat.photos.schema.learning import LossSection, PhotosOptimiser, PhotosR
 from quadrat.photos.schema.network import FusionSection, HeadSection
 from quadrat.photos.schema.order import CurriculumSection, SamplingSection
 from quadrat.photos.schema.split import SplitSection
-from quadrat.photos.schema.views import AugmentSection, ViewsSection
+from quadrat.photos.schema.views import ViewsSection
 
 __all__ = [
     "AugmentSection",

@@ -43,12 +43,21 @@ class EncoderSection(Section):
     pool: Literal["auto", "class", "mean", "max"] = Field(
         "auto", description="How tokens become one vector; auto: as the model was trained."
     )
-    cache: bool = Field(True, description="Keep the features of a frozen encoder for later runs.")
+    cache: bool = Field(
+        True,
+        description="What the frozen part says of a photo is computed once and kept for later "
+        "runs; false: anew in every epoch, so that photos can be varied.",
+    )
 
     @property
     def precomputed(self) -> bool:
         """Whether the features were computed elsewhere."""
         return self.name.startswith("precomputed:")
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what a frozen part says of photos is computed once and kept."""
+        return self.precomputed or (self.cache and self.train == "head")
 
     @model_validator(mode="before")
     @classmethod

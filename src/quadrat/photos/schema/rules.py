@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 BUNDLED = "timm:tf_efficientnet_lite0"
 """The encoder whose weights are installed with quadrat."""
 
+_DECODED_ANEW = ("rotate", "crop", "colour", "hue", "scale_jitter")
+"""Keys of [augment] that vary photos which are decoded anew in every epoch."""
+
 Problem = tuple[tuple[str | int, ...], str]
 """A key, as the path to it, and what is wrong with it."""
 
@@ -148,6 +151,7 @@ def experiment_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
     yield from _loss_problems(experiment)
     yield from _head_problems(experiment)
     yield from _order_problems(experiment)
+    yield from _augment_problems(experiment)
     if experiment.encoder.precomputed:
         if experiment.augment.flips != "none":
             yield ("augment", "flips"), "features computed elsewhere cannot be mirrored; use 'none'"
@@ -158,6 +162,37 @@ def experiment_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
         for key in ("stamps", "bottom_crop"):
             if getattr(experiment.clean, key):
                 yield ("clean", key), "features computed elsewhere read no photos; leave it out"
+
+
+def _augment_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
+    """What photos that are kept cannot be varied by, and what sets cannot."""
+    augment, data = experiment.augment, experiment.data
+    default = type(augment).model_fields
+    if experiment.encoder.keeps:
+        asked = [key for key in _DECODED_ANEW if getattr(augment, key) != default[key].default]
+        if augment.policy in ("randaugment", "strong"):
+            asked.insert(0, "policy")
+        for key in asked:
+            yield (
+                ("augment", key),
+                "what a frozen encoder says of a photo is kept, and cannot be varied so; leave it "
+                "out, or set encoder.cache = false",
+            )
+    if augment.crop_targets == "scale" and augment.crop == 1.0:
+        yield ("augment", "crop_targets"), "nothing is cropped; set augment.crop, or leave it out"
+    if augment.mixup_of != default["mixup_of"].default and augment.mixup == 0.0:
+        yield ("augment", "mixup_of"), "nothing is mixed; set augment.mixup, or leave it out"
+    if augment.mixup > 0.0 and augment.mixup_of == "views":
+        if data.sample_columns:
+            yield (
+                ("augment", "mixup_of"),
+                "sets of photos have no views to pair; use 'vectors'",
+            )
+        if augment.view_dropout > 0.0:
+            yield ("augment", "mixup_of"), "views that drop out cannot be paired; use 'vectors'"
+    one = experiment.views.kind == "whole" and not data.sample_columns
+    if augment.view_dropout > 0.0 and one:
+        yield ("augment", "view_dropout"), "samples have one view, which always stays; leave it out"
 
 
 def _target_problems(experiment: PhotosExperiment) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""`[views]` and `[augment]`: what a network sees of a photo."""
+"""`[views]`: what a network sees of a photo."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from quadrat.experiment import Section
 from quadrat.photos.schema import rules
-from quadrat.photos.schema.kinds import Count, Fraction, Size
+from quadrat.photos.schema.kinds import Count, Size
 
 
 class ViewsSection(Section):
@@ -49,20 +49,3 @@ class ViewsSection(Section):
     def _agree(self) -> ViewsSection:
         rules.raise_problems(rules.views_problems(self))
         return self
-
-
-class AugmentSection(Section):
-    """What is varied in training."""
-
-    flips: Literal["none", "horizontal", "vertical", "both"] = Field(
-        "none", description="Mirror photos at random, along these axes."
-    )
-    metadata_dropout: Fraction = Field(
-        0.3,
-        description="Share of training samples whose metadata are all hidden, so that a photo "
-        "alone can be predicted.",
-    )
-    category_dropout: Fraction = Field(
-        0.1,
-        description="Share of single categories that are hidden, so that 'unknown' is trained.",
-    )

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
+from quadrat.photos.augment.variation import Variation, within
 from quadrat.photos.encoders import Held
 from quadrat.photos.views.plan import MIRRORED, Flips, SeenViews, ViewPlan, mirrored
 from quadrat.photos.views.threads import in_threads
-from quadrat.runtime.images import ImagePreprocessing, load_parts
+from quadrat.runtime.images import WHOLE, Box, ImagePreprocessing, load_parts
+
+
+class _Photo(NamedTuple):
+    """Parts of a photo that are read together."""
+
+    path: Path
+    slots: list[int]
+    drawn: int
+    number: int
 
 
 class Views(Protocol):
@@ -28,6 +39,10 @@ class Views(Protocol):
 
     def take(self, rows: Tensor, epoch: int) -> Held:
         """Views, each ``(V, …)``, by their rows ``(V,)``, as they are in an epoch."""
+        ...
+
+    def share(self, rows: Tensor, epoch: int) -> Tensor:
+        """Share of each view's area that is seen in an epoch ``(V,)``; 1 where nothing is cut."""
         ...
 
 
@@ -63,6 +78,10 @@ class CachedViews:
         places = [index.to(self.stacks[0].device) for index in (drawn, rows)]
         return tuple(stack[places[0], places[1]] for stack in self.stacks)
 
+    def share(self, rows: Tensor, epoch: int) -> Tensor:
+        """Ones ``(V,)``: what is kept shows whole views."""
+        return torch.ones(len(rows))
+
 
 class LiveViews:
     """Photos that are decoded when they are needed, in threads.
@@ -73,7 +92,7 @@ class LiveViews:
         preprocessing: What they go through.
         hold: The stem of the encoder; by default the photos themselves are taken.
         flips: Mirrorings that training draws from.
-        seed: Of the drawing.
+        variation: What else is varied.
         device: Where they go.
         workers: Threads, as in ``run.workers``.
     """
@@ -88,27 +107,53 @@ class LiveViews:
         *,
         hold: Callable[[Tensor], Held] = lambda views: (views,),
         flips: str = "none",
-        seed: int = 0,
+        variation: Variation | None = None,
         device: torch.device | str = "cpu",
         workers: int = 0,
     ) -> None:
         self.seen, self.plan, self.preprocessing = seen, plan, preprocessing
         self.hold, self.device, self.workers = hold, device, workers
         self.photo = torch.from_numpy(photo_of(plan, len(seen.views)))
-        self.mirrorings, self.seed = MIRRORED[flips], seed
+        self.mirrorings = MIRRORED[flips]
+        self.variation = variation or Variation()
 
     def take(self, rows: Tensor, epoch: int) -> Held:
         """What the stem holds of some views, each ``(V, …)``."""
-        drawn = draw(len(self.mirrorings), self.photo, self.seed, epoch)[rows]
-        decoded = in_threads(
-            self._load, _by_photo(self.seen, rows, drawn), workers=self.workers, ahead=len(rows)
-        )
+        drawn = draw(len(self.mirrorings), self.photo, self.variation.seed, epoch)[rows]
+        wanted = [(epoch, photo) for photo in self._photos(rows, drawn)]
+        decoded = in_threads(self._load, wanted, workers=self.workers, ahead=len(rows))
         pixels = torch.from_numpy(np.concatenate(list(decoded)))
         return self.hold(pixels.to(self.device, non_blocking=True))
 
-    def _load(self, wanted: tuple[Path, list[int], int]) -> NDArray[np.float32]:
-        path, slots, drawn = wanted
-        return load_mirrored(path, slots, self.plan, self.mirrorings[drawn], self.preprocessing)
+    def share(self, rows: Tensor, epoch: int) -> Tensor:
+        """Share of each view's area that is seen in an epoch ``(V,)``."""
+        return torch.from_numpy(self.variation.share(epoch, self.photo[rows].numpy()))
+
+    def _load(self, wanted: tuple[int, _Photo]) -> NDArray[np.float32]:
+        epoch, photo = wanted
+        change = self.variation.changes(epoch, photo.number, self.preprocessing.mean_colour)
+        return load_mirrored(
+            photo.path,
+            photo.slots,
+            self.plan,
+            self.mirrorings[photo.drawn],
+            self.preprocessing,
+            crop=self.variation.box(epoch, photo.number),
+            change=change,
+        )
+
+    def _photos(self, rows: Tensor, drawn: Tensor) -> list[_Photo]:
+        """The photos of some views; parts of one that follow each other are read together."""
+        photos: list[_Photo] = []
+        last = -1
+        for row, choice in zip(rows.tolist(), drawn.tolist(), strict=True):
+            path, slot = self.seen.views[row]
+            if slot > 0 and row == last + 1:
+                photos[-1].slots.append(slot)
+            else:
+                photos.append(_Photo(path, [slot], choice, int(self.photo[row])))
+            last = row
+        return photos
 
 
 def load_mirrored(
@@ -117,13 +162,26 @@ def load_mirrored(
     plan: ViewPlan,
     flip: Flips,
     preprocessing: ImagePreprocessing,
+    *,
+    crop: Box = WHOLE,
+    change: Callable[[Image.Image], Image.Image] | None = None,
 ) -> NDArray[np.float32]:
     """Some parts of a photo, which is decoded once, mirrored: ``(len(slots), 3, H, W)``.
+
+    Args:
+        path: The photo.
+        slots: Which parts of it.
+        plan: What the parts are.
+        flip: Axes along which it is mirrored.
+        preprocessing: What each part goes through.
+        crop: What is seen of the photo; parts are parts of this.
+        change: What is done to each part once it is resized.
 
     Raises:
         PhotoError: The photo cannot be read.
     """
-    parts = load_parts(path, [plan.box(slot, flip) for slot in slots], preprocessing)
+    boxes = [within(crop, plan.box(slot, flip)) for slot in slots]
+    parts = load_parts(path, boxes, preprocessing, change)
     return np.stack([mirrored(part, flip) for part in parts])
 
 
@@ -145,17 +203,3 @@ def draw(choices: int, photo: Tensor, seed: int, epoch: int) -> Tensor:
         return torch.zeros(len(photo), dtype=torch.int64)
     generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch + 500_009) % 2**63)
     return torch.randint(choices, (int(photo.max()) + 1,), generator=generator)[photo]
-
-
-def _by_photo(seen: SeenViews, rows: Tensor, drawn: Tensor) -> list[tuple[Path, list[int], int]]:
-    """Photo, parts and mirroring; parts of one photo that follow each other are read together."""
-    wanted: list[tuple[Path, list[int], int]] = []
-    last = -1
-    for row, choice in zip(rows.tolist(), drawn.tolist(), strict=True):
-        path, slot = seen.views[row]
-        if slot > 0 and row == last + 1 and wanted[-1][0] == path:
-            wanted[-1][1].append(slot)
-        else:
-            wanted.append((path, [slot], choice))
-        last = row
-    return wanted

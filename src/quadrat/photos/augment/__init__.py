@@ -1,0 +1,1 @@
+"""What training varies of photos and samples, so that a network learns what does not matter."""

@@ -1,0 +1,95 @@
+"""How a photo is varied in an epoch: what is cut out of it, and how that is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from quadrat.photos.augment.recolouring import Colour, Strength
+from quadrat.photos.schema import AugmentSection
+from quadrat.runtime.images import WHOLE, Box
+
+POLICIES = {
+    "none": Strength(),
+    "gentle": Strength(colour=0.1, hue=0.02),
+    "randaugment": Strength(operations=2, magnitude=0.3),
+    "strong": Strength(colour=0.3, hue=0.03, rotate=15.0, operations=1, magnitude=0.3),
+}
+"""Value of ``augment.policy`` → what it means, where no key says otherwise."""
+
+_CROPS, _LOOKS = 1, 2
+"""Streams of random numbers: where photos are cut and how they look do not depend on each other."""
+
+
+@dataclass(frozen=True)
+class Variation:
+    """Draws how photos are varied, from (seed, epoch, photo) alone.
+
+    Attributes:
+        strength: How far colours and positions are varied.
+        crop: Smallest share of a photo's area that a random crop keeps; 1 crops nothing.
+        seed: Of everything drawn.
+    """
+
+    strength: Strength = field(default_factory=Strength)
+    crop: float = 1.0
+    seed: int = 0
+
+    @classmethod
+    def of(cls, section: AugmentSection, seed: int) -> Variation:
+        """What ``[augment]`` asks for where photos are decoded anew in every epoch."""
+        named = POLICIES[section.policy]
+        return cls(
+            Strength(
+                colour=named.colour if section.colour is None else section.colour,
+                hue=named.hue if section.hue is None else section.hue,
+                rotate=named.rotate if section.rotate is None else section.rotate,
+                shrink=section.scale_jitter,
+                operations=named.operations,
+                magnitude=named.magnitude,
+            ),
+            section.crop,
+            seed,
+        )
+
+    def box(self, epoch: int, photo: int) -> Box:
+        """The part of a photo that is seen in an epoch, of the photo's own proportions."""
+        if self.crop >= 1.0:
+            return WHOLE
+        generator = self._generator(epoch, photo, _CROPS)
+        side = float(np.sqrt(generator.uniform(self.crop, 1.0)))
+        left, top = (float(at) for at in generator.uniform(0.0, 1.0 - side, 2))
+        return left, top, left + side, top + side
+
+    def share(self, epoch: int, photos: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Shares of the photos' areas that are seen in an epoch, ``(V,)``."""
+        if self.crop >= 1.0:
+            return np.ones(len(photos), dtype=np.float32)
+        boxes = np.array([self.box(epoch, int(photo)) for photo in photos])
+        areas: NDArray[np.float32] = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1).astype(np.float32)
+        return areas
+
+    def changes(self, epoch: int, photo: int, fill: Colour) -> Callable[[Image.Image], Image.Image]:
+        """What is done to each part of a photo in an epoch; the same to all of them."""
+        if self.strength == Strength():
+            return lambda image: image
+        return lambda image: self.strength.vary(image, self._generator(epoch, photo, _LOOKS), fill)
+
+    def _generator(self, epoch: int, photo: int, stream: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, epoch, photo, stream])
+
+
+def within(outer: Box, inner: Box) -> Box:
+    """A part of a part, as shares of the whole."""
+    left, top, right, bottom = outer
+    width, height = right - left, bottom - top
+    return (
+        left + inner[0] * width,
+        top + inner[1] * height,
+        left + inner[2] * width,
+        top + inner[3] * height,
+    )
