@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from quadrat.experiment import CheckReport, Experiment
 
 _FAMILIES = {
+    "ensemble": "quadrat.ensemble.family",
     "occurrence": "quadrat.occurrence.family",
     "photos": "quadrat.photos.family",
 }
@@ -43,7 +44,10 @@ class Predictor(Protocol):
 
 
 class Family(Protocol):
-    """What a family offers to the functions behind the verbs."""
+    """What a family offers to the functions behind the verbs.
+
+    Ensembles have no `prepare`, `data_key` and `validation_score`: they are not searched.
+    """
 
     def check(self, experiment: Any) -> CheckReport:
         """Looks at file and data, before any training."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from quadrat.cli import answering, mapping, searching, species, starting, training
+from quadrat.cli import answering, combining, mapping, searching, species, starting, training
 from quadrat.errors import QuadratError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app = typer.Typer(
 starting.register(app)
 training.register(app)
 searching.register(app)
+combining.register(app)
 answering.register(app)
 species.register(app)
 mapping.register(app)

@@ -17,6 +17,7 @@ from quadrat.experiment.paths import Located, located
 from quadrat.experiment.sections import Experiment
 
 FAMILIES = {
+    "ensemble": "quadrat.ensemble.schema:EnsembleExperiment",
     "occurrence": "quadrat.occurrence.schema:OccurrenceExperiment",
     "photos": "quadrat.photos.schema:PhotosExperiment",
 }
@@ -96,8 +97,8 @@ def experiment_class(family: object, source: Path | None = None) -> type[Experim
     if not isinstance(family, str) or family not in FAMILIES:
         hint = closest(str(family), FAMILIES) if family is not None else ""
         given = f"unknown family {family!r}.{hint}" if family is not None else "it is missing."
-        known = " or ".join(f"'{name}'" for name in sorted(FAMILIES))
-        raise ExperimentError([f"family: {given} Set it to {known}"], source)
+        known = ", ".join(f"'{name}'" for name in sorted(FAMILIES))
+        raise ExperimentError([f"family: {given} Set it to one of: {known}"], source)
     module, _, name = FAMILIES[family].partition(":")
     model: type[Experiment] = getattr(importlib.import_module(module), name)
     return model

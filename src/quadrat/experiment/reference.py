@@ -70,9 +70,10 @@ def _table(title: str, model: type[BaseModel], *, top: bool = False) -> list[str
     properties = model.model_json_schema().get("properties", {})
     for name, field in model.model_fields.items():
         if inner_model(field.annotation) is None:
-            values = _values(properties.get(name, {}))
+            key = field.alias or name
+            values = _values(properties.get(key, {}))
             default = _default(field)
-            rows.append(f"| `{name}` | {values} | {default} | {_escaped(field.description)} |")
+            rows.append(f"| `{key}` | {values} | {default} | {_escaped(field.description)} |")
     return [*rows, ""]
 
 
@@ -104,7 +105,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
-    if value is None or value in ((), [], {}):
+    if value is None or value in ((), [], {}, ""):
         return "–"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"

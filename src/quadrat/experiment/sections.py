@@ -147,7 +147,7 @@ class Experiment(BaseModel):
     averages_predictions: ClassVar[bool] = False
     """Whether a run of the family can hold several states whose predictions are averaged."""
 
-    family: str = Field(description="photos or occurrence.")
+    family: str = Field(description="photos, occurrence or ensemble.")
     name: str = Field("experiment", description="The first part of the run folder's name.")
     seed: int = Field(42, ge=0, description="Seeds folds, weights, order and augmentation.")
     optimiser: OptimiserSection = Field(default_factory=OptimiserSection)
@@ -220,6 +220,8 @@ def _named_paths(model: BaseModel, content: dict[str, Any]) -> dict[str, Any]:
     named = dict(content)
     for name, field in type(model).model_fields.items():
         value, mark = getattr(model, name), located(field)
+        if name not in content:
+            continue
         if isinstance(value, BaseModel):
             named[name] = _named_paths(value, content[name])
         elif isinstance(value, (list, tuple)) and value and isinstance(value[0], BaseModel):

@@ -101,6 +101,8 @@ def _about_photos(contents: Contents) -> str:
         if isinstance(rule, Mapping) and "total" in rule
     ]
     lines = ["It reads a photo (or a set of photos) and predicts: " + ", ".join(targets) + "."]
+    if contents.is_ensemble:
+        lines.append(f"It is {contents.check['facts']['members']}.")
     if metadata:
         lines.append("Beside the photo it can use: " + ", ".join(metadata) + ".")
     if balance:

@@ -28,6 +28,8 @@ class Contents:
         model: ``model.json``, empty where there is none.
         check: ``check.json``, the findings of the data check, empty where there is none.
         history: Records of ``history.jsonl``.
+        data_folder: The folder whose ``experiment.toml`` says what the data are: the run's own, or
+            that of an ensemble's first member.
     """
 
     folder: Path
@@ -38,6 +40,7 @@ class Contents:
     model: Mapping[str, Any] = field(default_factory=dict)
     check: Mapping[str, Any] = field(default_factory=dict)
     history: tuple[Mapping[str, Any], ...] = ()
+    data_folder: Path | None = None
 
     @property
     def name(self) -> str:
@@ -64,6 +67,11 @@ class Contents:
             "model.json names the family photos or occurrence. Give a folder that `quadrat train` "
             "made."
         )
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether the run was made from other runs."""
+        return str(self.model.get("kind", "")).endswith("-ensemble")
 
     @property
     def has_points(self) -> bool:
@@ -140,15 +148,18 @@ def read_run(folder: Path) -> Contents:
             f"{folder / 'metrics.json'} holds no scores. Write it again with `quadrat evaluate`."
         )
     text = _text(folder / "experiment.toml")
+    own, model = _parsed(text, folder / "experiment.toml"), _mapping(folder / "model.json")
+    member = _first_member(folder, own, model)
     return Contents(
         folder=folder,
         metrics=metrics,
-        experiment=_parsed(text, folder / "experiment.toml"),
+        experiment=own if member is None else _with_data(own, member / "experiment.toml"),
         experiment_text=text,
         provenance=_mapping(folder / "provenance.json"),
-        model=_mapping(folder / "model.json"),
+        model=model,
         check=_mapping(folder / "check.json"),
         history=tuple(Run(folder).history().records()),
+        data_folder=member or folder,
     )
 
 
@@ -176,6 +187,23 @@ def read_evaluation(run: Path, name: str) -> Contents:
         provenance=_mapping(run / "provenance.json"),
         model=_mapping(run / "model.json"),
     )
+
+
+def _first_member(folder: Path, own: Mapping[str, Any], model: Mapping[str, Any]) -> Path | None:
+    """The folder of an ensemble's first member, where it still lies."""
+    if not str(model.get("kind", "")).endswith("-ensemble"):
+        return None
+    entry = model["members"][0]
+    places = [folder / entry["run"], Path(own["member"][entry["section"]]["run"])]
+    return next((place for place in places if (place / "experiment.toml").is_file()), None)
+
+
+def _with_data(own: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """An ensemble's experiment with what its first member's says of data and scores."""
+    first = _parsed(_text(path), path)
+    about: dict[str, Any] = {key: first[key] for key in ("data", "balance", "split") if key in first}
+    score = {key: value for key, value in own.get("score", {}).items() if value not in ("", {})}
+    return {**about, **own, "score": {**first.get("score", {}), **score}}
 
 
 def _mapping(path: Path) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def known_samples(contents: Contents) -> Known:
     from quadrat.photos.schema import PhotosExperiment
 
     try:
-        experiment = load(contents.folder / "experiment.toml")
+        experiment = load((contents.data_folder or contents.folder) / "experiment.toml")
         if not isinstance(experiment, PhotosExperiment):
             return Known({}, {}, "the run is not made from one table of photos")
         samples = load_samples(experiment, experiment.data.table, require_targets=False)

@@ -105,6 +105,8 @@ _BASELINES = {
     "prevalence": ("prevalence", "listing species by how common they are"),
     "no_skill": ("no skill", "the same answer everywhere"),
     "quadratic_logistic": ("quadratic logistic", "a regression on covariates and their squares"),
+    "best_member": ("best member", "its best member alone"),
+    "members_mean": ("plain mean", "the plain mean of its members"),
     "seasonal": ("prevalence by week", "listing the common species of the season"),
 }
 

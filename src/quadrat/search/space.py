@@ -97,6 +97,7 @@ def default_space(experiment: Experiment) -> Space:
     Settled is a key of which every other value is refused, such as the shape of a network that
     goes on learning from a run.
     """
+    require_searchable(experiment)
     text = (
         files("quadrat.search").joinpath("spaces", f"{experiment.family}.toml").read_text("utf-8")
     )
@@ -104,6 +105,19 @@ def default_space(experiment: Experiment) -> Space:
     return space.without(
         [key for key, kind in space.ranges.items() if _settled(key, kind, experiment)]
     )
+
+
+def require_searchable(experiment: Experiment) -> None:
+    """Checks that trainings of an experiment can be compared.
+
+    Raises:
+        UsageError: It is an ensemble, which trains nothing.
+    """
+    if experiment.family == "ensemble":
+        raise UsageError(
+            "an ensemble trains nothing, so there is nothing to search. Search the settings of its "
+            "members' experiments."
+        )
 
 
 def read_space(source: Path | str | Mapping[str, Any], experiment: Experiment) -> Space:

@@ -14,6 +14,7 @@ _EXPORTS = {
     "check": "quadrat.workflow.checking",
     "demo": "quadrat.workflow.demonstration",
     "draw_year": "quadrat.workflow.places",
+    "ensemble": "quadrat.workflow.combining",
     "evaluate": "quadrat.workflow.evaluation",
     "import_model": "quadrat.workflow.importing",
     "load_experiment": "quadrat.workflow.experiments",
@@ -29,6 +30,7 @@ __all__ = sorted(_EXPORTS)
 
 if TYPE_CHECKING:
     from quadrat.workflow.checking import check as check
+    from quadrat.workflow.combining import ensemble as ensemble
     from quadrat.workflow.demonstration import demo as demo
     from quadrat.workflow.evaluation import evaluate as evaluate
     from quadrat.workflow.evaluation import report as report

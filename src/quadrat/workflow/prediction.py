@@ -79,9 +79,9 @@ def submit(
     sample = Path(like) if like is not None else None
     if source.is_dir():
         run = load_run(source)
-        if run.experiment().family != "photos":
+        if run.predictor.family != "photos":
             raise RunError(
-                f"{source} is a run of the family {run.experiment().family}; submissions are made "
+                f"{source} is a run of the family {run.predictor.family}; submissions are made "
                 "from runs of the photos family. Use `quadrat predict` for places."
             )
         from quadrat.photos.submission import submission_from_predictor

@@ -33,14 +33,16 @@ def _row(run: Run) -> dict[str, Any]:
     state = status.get("state")
     if state == "running" and not run.is_alive():
         state = "killed"
-    score = None
+    primary, score = experiment.score.primary, None
     if run.path("metrics.json").exists():
-        score = run.metrics()["scores"].get(experiment.score.primary)
+        metrics = run.metrics()
+        primary = metrics["primary"]
+        score = metrics["scores"].get(primary)
     return {
         "run": run.folder.name,
         "state": state,
         "family": experiment.family,
-        "primary": experiment.score.primary,
+        "primary": primary,
         "score": score,
         "experiment": experiment.content_hash()[:8],
     }

@@ -1,0 +1,1 @@
+"""Ensembles: several finished runs that answer together, as a run of their own."""

@@ -1,0 +1,82 @@
+"""What the functions behind the verbs ask of ensembles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from quadrat.ensemble.judging import judge_members, scored_as
+from quadrat.ensemble.members import open_members
+from quadrat.ensemble.predictor import PhotosEnsemble
+from quadrat.ensemble.saving import load_ensemble, members_of
+from quadrat.ensemble.schema import EnsembleExperiment
+from quadrat.ensemble.training import train
+from quadrat.errors import QuadratError, RunError
+from quadrat.experiment import CheckReport
+from quadrat.photos.evaluating import Answered, answer_table, score_table
+from quadrat.photos.predictions import Predictions
+from quadrat.photos.predictor import PhotosPredictor
+from quadrat.runs import Run
+
+__all__ = ["check", "evaluate", "load", "train"]
+
+
+def check(experiment: EnsembleExperiment) -> CheckReport:
+    """Opens and judges the members, as making the ensemble would."""
+    try:
+        return judge_members(experiment, open_members(experiment)).report
+    except QuadratError as error:
+        return CheckReport(errors=[str(error)])
+
+
+def load(folder: Path) -> PhotosEnsemble:
+    """The ensemble of a run folder."""
+    return load_ensemble(folder)
+
+
+def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
+    """Scores a finished ensemble.
+
+    Args:
+        run: The run.
+        table: A table with known targets; by default the members' held-out predictions are
+            combined and scored again, for which their training table must still be there.
+
+    Returns:
+        The metrics.
+
+    Raises:
+        RunError: The run has not finished, or a member has moved.
+        DataError: The table cannot be used, or knows no target.
+    """
+    experiment = run.experiment()
+    if not isinstance(experiment, EnsembleExperiment):
+        raise RunError(f"{run.folder} is a run of the family '{experiment.family}'.")
+    run.metrics()
+    if table is None:
+        members, _ = members_of(run, experiment)
+        return judge_members(experiment, members).metrics.to_dict()
+    return _evaluate_table(run, load_ensemble(run.folder), table)
+
+
+def _evaluate_table(run: Run, ensemble: PhotosEnsemble, table: Path) -> dict[str, Any]:
+    def ask(predictor: PhotosPredictor) -> Answered:
+        return answer_table(predictor, table)
+
+    answers = ensemble.loaded.each(ask)
+    first = answers[0]
+    alone = [_alone(one) for one in answers]
+    pooled = Answered(
+        samples=first.samples,
+        predicted=ensemble.pooled([one.predicted for one in answers]),
+        photo_alone=None if first.photo_alone is None else ensemble.pooled(alone),
+        means=first.means,
+    )
+    scored = scored_as(ensemble.combined, ensemble.experiment)
+    by_what = f"{len(answers)} runs together"
+    return score_table(run, scored, pooled, by_what=by_what)
+
+
+def _alone(answered: Answered) -> Predictions:
+    """What a member says without metadata; a member that knows none says it anyway."""
+    return answered.predicted if answered.photo_alone is None else answered.photo_alone

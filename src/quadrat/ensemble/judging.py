@@ -1,0 +1,232 @@
+"""The out-of-fold answers of an ensemble, scored beside the baselines and beside its members."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from quadrat.ensemble.answering import Answering
+from quadrat.ensemble.combination import Combination
+from quadrat.ensemble.held_out import OutOfFold, photos_experiment, read_out_of_fold
+from quadrat.ensemble.members import Member
+from quadrat.ensemble.schema import EnsembleExperiment
+from quadrat.errors import DataError
+from quadrat.experiment import CheckReport, ScoreSection
+from quadrat.photos.judging import HeldOut, judge, oof_table
+from quadrat.photos.objective import require_primary
+from quadrat.photos.preparation import Prepared
+from quadrat.photos.schema import PhotosExperiment
+from quadrat.scoring import Metrics, primary_direction, regression_metrics
+
+Array = NDArray[np.float64]
+
+PLAIN_MEAN = "members_mean"
+"""The baseline of the unweighted mean of the members."""
+BEST_MEMBER = "best_member"
+"""The baseline of the member with the best primary score."""
+
+_WORDS = {"mean": "their mean", "median": "their median", "weighted": "a weighted mean"}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An ensemble and how good it is.
+
+    Attributes:
+        members: The members that are left.
+        combination: How they answer from now on.
+        metrics: The scores.
+        oof: The out-of-fold predictions.
+        report: What was found out about the members.
+    """
+
+    members: list[Member]
+    combination: Combination
+    metrics: Metrics
+    oof: pl.DataFrame
+    report: CheckReport
+
+
+def judge_members(experiment: EnsembleExperiment, members: Sequence[Member]) -> Judged:
+    """Combines the out-of-fold predictions of members and scores the result.
+
+    Raises:
+        DataError: The members cannot be combined or judged together.
+        UsageError: The primary score is not one of photos.
+    """
+    report = CheckReport()
+    kept = _without_broken(experiment, members, report)
+    scored = scored_as(experiment, photos_experiment(kept[0]))
+    require_primary(scored)
+    rows = read_out_of_fold(kept)
+    answering = Answering(experiment, kept, rows)
+    held_out = answering.held_out()
+    beside, own = _beside(answering, scored, experiment)
+    prepared = _told_as(rows.prepared, kept, experiment)
+    metrics = judge(scored, prepared, held_out, beside=beside)
+    report.facts["members"] = f"{len(kept)} runs, combined by {_WORDS[experiment.combine.method]}"
+    report.facts["split"] = prepared.folds.words
+    report.tables["Members"] = _member_table(kept, answering, own, scored.score.primary)
+    report.warnings.extend(_findings(kept, rows, metrics, experiment))
+    oof = oof_table(list(prepared.folds), held_out, rows.targets)
+    return Judged(kept, answering.combination, metrics, oof, report)
+
+
+def scored_as(experiment: EnsembleExperiment, first: PhotosExperiment) -> PhotosExperiment:
+    """The first member's experiment with the scores that the ensemble asks for."""
+    asked = experiment.score
+    score = ScoreSection(
+        primary=asked.primary or first.score.primary,
+        weights=asked.weights or first.score.weights,
+        bootstrap=asked.bootstrap,
+        baselines=asked.baselines,
+    )
+    return first.model_copy(update={"score": score, "seed": experiment.seed})
+
+
+def mean_r2(member: Member) -> float:
+    """The mean out-of-fold R² of the targets that a member answers for; NaN if none is known."""
+    per_target = member.run.metrics()["per_target"]
+    names = member.section.targets or tuple(per_target)
+    values = [per_target.get(name, {}).get("r2") for name in names]
+    known = [float(value) for value in values if value is not None]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def _without_broken(
+    experiment: EnsembleExperiment, members: Sequence[Member], report: CheckReport
+) -> list[Member]:
+    drop, kept = experiment.combine.drop_broken, []
+    for member in members:
+        broken = mean_r2(member) < 0.0
+        if broken:
+            what = "left out" if drop else "set combine.drop_broken = true to leave it out"
+            report.warnings.append(
+                f"{member.name} is worse than the mean (out-of-fold R² {mean_r2(member):.3f}): "
+                f"{what}"
+            )
+        if not (broken and drop):
+            kept.append(member)
+    if len(kept) < 2:
+        raise DataError(
+            "fewer than two members are left to combine.",
+            report.warnings,
+            fix="mend the members, or set combine.drop_broken = false.",
+        )
+    return kept
+
+
+def _beside(
+    answering: Answering, scored: PhotosExperiment, experiment: EnsembleExperiment
+) -> tuple[dict[str, Array], list[float]]:
+    """What the ensemble must beat, by name, and the primary score of every member."""
+    rows, primary = answering.rows, scored.score.primary
+    own = [_score(rows, scored, values, said.sigma) for values, said in _of_members(rows)]
+    sign = 1.0 if primary_direction(primary) else -1.0
+    beside = {}
+    if not np.isnan(own).all():
+        best = int(np.nanargmax(sign * np.array(own)))
+        beside[BEST_MEMBER] = rows.balanced[best]
+    if experiment.combine.method != "mean":
+        plain: Sequence[HeldOut] = answering.plain_mean()
+        beside[PLAIN_MEAN] = np.concatenate([one.balanced for one in plain])
+    return beside, own
+
+
+def _of_members(rows: OutOfFold) -> list[tuple[Array, Any]]:
+    return list(zip(rows.balanced, rows.said, strict=True))
+
+
+def _score(rows: OutOfFold, scored: PhotosExperiment, values: Array, sigma: Array) -> float:
+    """The primary score of one member; NaN where it lacks a target or tells no spread."""
+    known = ~np.isnan(rows.truth)
+    if np.isnan(values[known]).any():
+        return float("nan")
+    found = regression_metrics(
+        rows.truth,
+        values,
+        values,
+        targets=rows.targets,
+        folds=rows.folds,
+        groups=rows.groups,
+        weights=scored.score.weights,
+        primary="rmse",
+        bootstrap=0,
+        sigma=None if np.isnan(sigma[known]).any() else sigma,
+    )
+    return float(found.scores.get(scored.score.primary, float("nan")))
+
+
+def _told_as(
+    prepared: Prepared, members: Sequence[Member], experiment: EnsembleExperiment
+) -> Prepared:
+    """The same samples and folds, with words that say what was combined."""
+    method = experiment.combine.method
+    words = f"{prepared.folds.words.rstrip('.')}; {len(members)} runs combined by {_WORDS[method]}"
+    if experiment.fitted:
+        words += ", each fold with weights that were fitted on the others"
+    facts = {**prepared.folds.facts, "members": len(members), "method": method}
+    return replace(prepared, folds=replace(prepared.folds, words=words, facts=facts))
+
+
+def _member_table(
+    members: Sequence[Member], answering: Answering, own: Sequence[float], primary: str
+) -> list[dict[str, Any]]:
+    weights = answering.combination.weights
+    shares = weights / weights.sum(axis=0)
+    table = []
+    for member, score, share in zip(members, own, shares, strict=True):
+        row: dict[str, Any] = {"member": member.name, primary: _or_none(score)}
+        row["r2"] = _or_none(mean_r2(member))
+        for target, value in zip(answering.rows.targets, share.tolist(), strict=True):
+            row[f"share of {target}"] = value
+        table.append(row)
+    return table
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def _findings(
+    members: Sequence[Member], rows: OutOfFold, metrics: Metrics, experiment: EnsembleExperiment
+) -> list[str]:
+    """What a user should know of the ensemble, from its own numbers."""
+    found = []
+    if not rows.same_folds:
+        found.append(
+            "the members were held out in different folds of the same groups: every prediction is "
+            f"out of fold, and scores fold by fold go by the folds of {members[0].name}"
+        )
+    silent = [
+        member.name
+        for member, said in zip(members, rows.said, strict=True)
+        if np.isnan(said.sigma).all()
+    ]
+    if 0 < len(silent) < len(members):
+        found.append(f"no spread is told, because {', '.join(silent)} tells none")
+    if experiment.fitted and not _beats(metrics, PLAIN_MEAN):
+        plain = metrics.baselines[PLAIN_MEAN].get(metrics.primary, float("nan"))
+        found.append(
+            f"the fitted weights do not beat the plain mean of the members ({metrics.primary} "
+            f"{metrics.scores[metrics.primary]:.4g} against {plain:.4g}): use "
+            "combine.method = 'mean'"
+        )
+    if not _beats(metrics, BEST_MEMBER):
+        found.append("the ensemble does not beat its best member alone")
+    return found
+
+
+def _beats(metrics: Metrics, name: str) -> bool:
+    """Whether the primary score is better than a baseline's, or there is nothing to compare."""
+    scores: Mapping[str, float] = metrics.baselines.get(name, {})
+    other = scores.get(metrics.primary)
+    if other is None:
+        return True
+    difference = metrics.scores[metrics.primary] - other
+    return difference > 0.0 if metrics.higher_is_better else difference < 0.0

@@ -1,0 +1,137 @@
+"""The runs of an ensemble: found, checked, and loaded all at once or one at a time."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from quadrat.ensemble.schema import EnsembleExperiment, MemberSection
+from quadrat.errors import DataError, QuadratError, RunError
+from quadrat.experiment import Experiment
+from quadrat.predictors import family_of
+from quadrat.runs import Run
+
+T = TypeVar("T")
+
+FAMILIES = ("photos",)
+"""Families whose runs can be combined."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A finished run in an ensemble.
+
+    Attributes:
+        name: What messages call it.
+        run: Where it lies.
+        experiment: Its experiment.
+        section: What the ensemble asks of it.
+    """
+
+    name: str
+    run: Run
+    experiment: Experiment
+    section: MemberSection = field(repr=False)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of its metrics: a run that was trained on has other ones."""
+        return hashlib.sha256(self.run.path("metrics.json").read_bytes()).hexdigest()
+
+    def load(self) -> Any:
+        """Its predictor.
+
+        Raises:
+            RunError: It cannot be loaded; the message names the member.
+        """
+        try:
+            return family_of(self.experiment).load(self.run.folder)
+        except (QuadratError, OSError, KeyError, ValueError) as error:
+            raise RunError(
+                f"the member '{self.name}' ({self.run.folder}) cannot be loaded: {error}\n"
+                "An ensemble never answers without one of its members. Mend this run, or make the "
+                "ensemble again without it."
+            ) from error
+
+
+def open_members(experiment: EnsembleExperiment) -> list[Member]:
+    """The runs that an experiment names.
+
+    Raises:
+        DataError: Lists all that are missing, unfinished, or of a family that cannot be combined.
+    """
+    members, problems = [], []
+    for section in experiment.member:
+        try:
+            members.append(open_member(section.run, section))
+        except QuadratError as error:
+            problems.append(str(error))
+    families = {member.experiment.family for member in members}
+    if len(families) > 1:
+        problems.append(f"runs of several families: {', '.join(sorted(families))}")
+    if problems:
+        raise DataError("the members cannot be combined.", problems)
+    return members
+
+
+def open_member(folder: Path, section: MemberSection) -> Member:
+    """A finished run.
+
+    Raises:
+        RunError: There is none in the folder, or not one that can be combined.
+    """
+    run = Run.open(folder)
+    experiment = run.experiment()
+    if experiment.family not in FAMILIES:
+        raise RunError(
+            f"{run.folder} is a run of the family '{experiment.family}'; ensembles are made from "
+            f"runs of: {', '.join(FAMILIES)}."
+        )
+    run.metrics()
+    return Member(run.folder.name, run, experiment, section)
+
+
+class Loaded:
+    """The predictors of members, held all together or one at a time.
+
+    Args:
+        members: The members.
+        one_at_a_time: Load a member when it is asked, and free it before the next.
+    """
+
+    def __init__(self, members: Sequence[Member], *, one_at_a_time: bool) -> None:
+        self.members = tuple(members)
+        self.one_at_a_time = one_at_a_time
+        self._held = None if one_at_a_time else [member.load() for member in self.members]
+
+    def each(self, ask: Callable[[Any], T]) -> list[T]:
+        """Asks every member, in order.
+
+        Args:
+            ask: Gets a predictor and must not keep it.
+
+        Raises:
+            RunError: A member cannot be loaded.
+        """
+        if self._held is not None:
+            return [ask(predictor) for predictor in self._held]
+        return [self._ask_once(member, ask) for member in self.members]
+
+    def _ask_once(self, member: Member, ask: Callable[[Any], T]) -> T:
+        try:
+            return ask(member.load())
+        finally:
+            _free()
+
+
+def _free() -> None:
+    """Gives back what a member held: cycles in Python, and what the device keeps for later."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,133 @@
+"""The experiment file of an ensemble: its members, and how their answers become one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from quadrat.experiment import (
+    AverageSection,
+    Experiment,
+    FilePath,
+    OptimiserSection,
+    RunSection,
+    ScoreSection,
+    Section,
+)
+
+Method = Literal["mean", "median", "weighted"]
+Weight = Annotated[float, Field(ge=0.0)]
+
+_OF_MEMBERS = ("optimiser", "average", "run")
+"""Sections that every experiment has and that would do nothing here."""
+
+
+class MemberSection(Section):
+    """One run of the ensemble."""
+
+    run: FilePath = Field(description="Its run folder; the run must have finished.")
+    weight: Weight | dict[str, Weight] | None = Field(
+        None,
+        description="combine.method = 'weighted': its weight, or target → weight (0 for a target "
+        "that is not named). Where no member has one, weights are fitted.",
+    )
+    targets: tuple[str, ...] = Field(
+        (), description="Targets that it answers for; all that it knows if empty."
+    )
+
+    def weight_of(self, target: str) -> float | None:
+        """The weight that was given for a target; None where none was given at all."""
+        return self.weight.get(target, 0.0) if isinstance(self.weight, dict) else self.weight
+
+
+class CombineSection(Section):
+    """How the members' answers become one."""
+
+    method: Method = Field(
+        "mean",
+        description="mean; median; weighted: by the weights of the members, or by weights that are "
+        "fitted to the out-of-fold predictions.",
+    )
+    drop_broken: bool = Field(
+        False,
+        description="Leave out members whose out-of-fold R² is below 0; they are told either way.",
+    )
+    jit: bool = Field(
+        False,
+        description="Load, use and free members one at a time: as much memory as the largest needs "
+        "instead of all together, and every prediction loads them again.",
+    )
+    copied: bool = Field(
+        False,
+        alias="copy",
+        description="Copy the members into the run folder, so that it answers without them.",
+    )
+
+
+class EnsembleScore(ScoreSection):
+    """What is judged, and how surely; what is not set is as in the first member."""
+
+    primary: str = Field("", description="The score that headlines; the first member's if empty.")
+    weights: dict[str, Weight] = Field(
+        default_factory=dict,
+        description="Weight of each target in weighted scores; the first member's if none.",
+    )
+
+
+class EnsembleExperiment(Experiment):
+    """One ensemble of runs of a family."""
+
+    family: Literal["ensemble"] = Field("ensemble", description="An ensemble of finished runs.")
+    member: tuple[MemberSection, ...] = Field(
+        min_length=2, description="The runs; the first says which targets there are."
+    )
+    combine: CombineSection = Field(default_factory=CombineSection)
+    score: EnsembleScore = Field(default_factory=EnsembleScore)
+    optimiser: SkipJsonSchema[OptimiserSection] = Field(
+        default_factory=OptimiserSection, exclude=True
+    )
+    average: SkipJsonSchema[AverageSection] = Field(default_factory=AverageSection, exclude=True)
+    run: SkipJsonSchema[RunSection] = Field(default_factory=RunSection, exclude=True)
+
+    def content(self) -> dict[str, Any]:
+        """All keys with their values, ready for TOML or JSON; unset keys are left out."""
+        return self.model_dump(mode="json", exclude_none=True, by_alias=True)
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the weights are fitted to the out-of-fold predictions."""
+        unset = all(member.weight is None for member in self.member)
+        return self.combine.method == "weighted" and unset
+
+    @model_validator(mode="before")
+    @classmethod
+    def _learns_nothing(cls, content: Any) -> Any:
+        given = [name for name in _OF_MEMBERS if isinstance(content, Mapping) and name in content]
+        if given:
+            raise ValueError(
+                f"an ensemble trains nothing: leave out [{'], ['.join(given)}], which belong into "
+                "the experiments of its members"
+            )
+        return content
+
+    @model_validator(mode="after")
+    def _agree(self) -> EnsembleExperiment:
+        given = [member.weight is not None for member in self.member]
+        if any(given) and self.combine.method != "weighted":
+            raise ValueError(
+                f"member.weight has no effect with combine.method = '{self.combine.method}': leave "
+                "it out, or set the method to 'weighted'"
+            )
+        if any(given) and not all(given):
+            lacking = ", ".join(str(place) for place, one in enumerate(given) if not one)
+            raise ValueError(
+                f"member.weight: give every member a weight, or none to have them fitted (none in "
+                f"member {lacking}, counted from 0)"
+            )
+        folders = [member.run for member in self.member]
+        if len(set(folders)) < len(folders):
+            raise ValueError("member.run: a run is named twice; give it a weight instead")
+        return self

@@ -1,0 +1,54 @@
+"""Making an ensemble: its run folder is filled as one that was trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quadrat.engine import OnEpoch, current_progress
+from quadrat.ensemble.judging import judge_members
+from quadrat.ensemble.members import Loaded, open_members
+from quadrat.ensemble.predictor import PhotosEnsemble
+from quadrat.ensemble.saving import copy_members, describe
+from quadrat.ensemble.schema import EnsembleExperiment
+from quadrat.photos.preparation import report_json
+from quadrat.photos.training import predict_test
+from quadrat.runs import History, Run, write_json
+from quadrat.tables import write_table
+
+
+def train(
+    experiment: EnsembleExperiment,
+    run: Run,
+    *,
+    history: History,
+    on_epoch: OnEpoch | None = None,
+) -> dict[str, Any]:
+    """Combines and judges the members; nothing is learnt but weights, so there are no epochs.
+
+    Args:
+        experiment: The experiment.
+        run: Where everything goes.
+        history: Stays empty.
+        on_epoch: Is never called.
+
+    Returns:
+        The metrics, which are also in ``metrics.json``.
+
+    Raises:
+        DataError: The members cannot be combined or judged together.
+        RunError: A member cannot be loaded.
+    """
+    judged = judge_members(experiment, open_members(experiment))
+    for warning in judged.report.warnings:
+        current_progress().warn(warning)
+    write_json(run.path("check.json"), report_json(judged.report))
+    write_table(judged.oof, run.path("oof.parquet"))
+    members = judged.members
+    if experiment.combine.copied:
+        members = copy_members(run.folder, members)
+    describe(run.folder, experiment, judged.combination, members)
+    loaded = Loaded(members, one_at_a_time=experiment.combine.jit)
+    predict_test(PhotosEnsemble(experiment, judged.combination, loaded), run)
+    metrics = judged.metrics.to_dict()
+    write_json(run.path("metrics.json"), metrics)
+    return metrics
