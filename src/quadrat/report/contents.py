@@ -201,7 +201,8 @@ def _first_member(folder: Path, own: Mapping[str, Any], model: Mapping[str, Any]
 def _with_data(own: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """An ensemble's experiment with what its first member's says of data and scores."""
     first = _parsed(_text(path), path)
-    about: dict[str, Any] = {key: first[key] for key in ("data", "balance", "split") if key in first}
+    told = ("data", "balance", "split")
+    about: dict[str, Any] = {key: first[key] for key in told if key in first}
     score = {key: value for key, value in own.get("score", {}).items() if value not in ("", {})}
     return {**about, **own, "score": {**first.get("score", {}), **score}}
 
