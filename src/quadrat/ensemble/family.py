@@ -17,6 +17,7 @@ from quadrat.photos.evaluating import Answered, answer_table, score_table
 from quadrat.photos.predictions import Predictions
 from quadrat.photos.predictor import PhotosPredictor
 from quadrat.runs import Run
+from quadrat.tables import write_table
 
 __all__ = ["check", "evaluate", "load", "train"]
 
@@ -34,13 +35,14 @@ def load(folder: Path) -> PhotosEnsemble:
     return load_ensemble(folder)
 
 
-def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
+def evaluate(run: Run, table: Path | None, into: Path | None = None) -> dict[str, Any]:
     """Scores a finished ensemble.
 
     Args:
         run: The run.
         table: A table with known targets; by default the members' held-out predictions are
             combined and scored again, for which their training table must still be there.
+        into: Receives what is predicted for a table.
 
     Returns:
         The metrics.
@@ -56,10 +58,12 @@ def evaluate(run: Run, table: Path | None) -> dict[str, Any]:
     if table is None:
         members, _ = members_of(run, experiment)
         return judge_members(experiment, members).metrics.to_dict()
-    return _evaluate_table(run, load_ensemble(run.folder), table)
+    return _evaluate_table(run, load_ensemble(run.folder), table, into)
 
 
-def _evaluate_table(run: Run, ensemble: PhotosEnsemble, table: Path) -> dict[str, Any]:
+def _evaluate_table(
+    run: Run, ensemble: PhotosEnsemble, table: Path, into: Path | None
+) -> dict[str, Any]:
     def ask(predictor: PhotosPredictor) -> Answered:
         return answer_table(predictor, table)
 
@@ -72,6 +76,8 @@ def _evaluate_table(run: Run, ensemble: PhotosEnsemble, table: Path) -> dict[str
         photo_alone=None if first.photo_alone is None else ensemble.pooled(alone),
         means=first.means,
     )
+    if into is not None:
+        write_table(pooled.predicted.frame(), into / "predictions.parquet")
     scored = scored_as(ensemble.combined, ensemble.experiment)
     by_what = f"{len(answers)} runs together"
     return score_table(run, scored, pooled, by_what=by_what)
