@@ -65,6 +65,31 @@ def test_every_head_trains(tmp_path: Path, kind: str, distribution: str):
         np.testing.assert_allclose(predicted[:, 0] + predicted[:, 1], predicted[:, 2], rtol=1e-5)
 
 
+LOSSES: tuple[dict[str, Any], ...] = (
+    {"loss": {"kind": "huber", "beta": 0.5}},
+    {"loss": {"kind": "focal", "gamma": 2.0}},
+    {"loss": {"kind": "tweedie", "power": 1.3}, "head": {"kind": "parts"}},
+    {"loss": {"kind": "crps"}, "head": {"distribution": "gaussian"}},
+    {"head": {"distribution": "lognormal"}},
+    {"loss": {"quantiles": [0.05, 0.3, 0.5, 0.95]}, "head": {"distribution": "quantile"}},
+    {"loss": {"weighting": "uncertainty"}},
+)
+
+
+@pytest.mark.parametrize("sections", LOSSES, ids=str)
+def test_every_loss_trains(tmp_path: Path, sections: dict[str, Any]):
+    learner, fitted, held_out = trained(tmp_path, **sections)
+    answers_alike_when_read_back(tmp_path, learner, fitted, held_out)
+    predicted = fitted.member.answer(held_out, learner.source).prediction()
+    assert np.isfinite(predicted.mean).all()
+    if "distribution" in sections.get("head", {}):
+        assert predicted.lower is not None and predicted.upper is not None
+        assert (predicted.lower <= predicted.mean).all()
+        assert (predicted.mean <= predicted.upper).all()
+    if fitted.member.network.weighting is not None:
+        assert (fitted.member.network.weighting() != 0).all()
+
+
 def test_amounts_are_never_negative_in_training_either(tmp_path: Path):
     frame = wide(ROWS)
     frame = frame.with_columns(dead_g=-frame["dead_g"], total_g=frame["green_g"] - frame["dead_g"])

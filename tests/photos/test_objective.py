@@ -16,7 +16,7 @@ from quadrat.photos.objective import PhotosObjective, target_weights
 from quadrat.photos.predictions import Answer
 from quadrat.runtime.balance import Balance, Identity
 from quadrat.scoring import regression_scores
-from quadrat.targets import TargetScaler
+from quadrat.targets import DISTRIBUTIONS, TargetScaler
 from tests.photos.small import small
 
 SCALER = TargetScaler("none", (1.0, 2.0, 3.0), (2.0, 2.0, 4.0))
@@ -25,7 +25,7 @@ TRUTH = np.array([[4.0, 1.0, 5.0], [2.0, np.nan, np.nan], [1.0, 7.0, 8.0]])
 
 def objective(folder: Path, **sections: Any) -> PhotosObjective:
     experiment = small(folder, **sections)
-    floor, distribution = np.zeros(3), experiment.head.distribution
+    floor, distribution = np.zeros(3), DISTRIBUTIONS[experiment.head.distribution]
     balance = Balance(
         ("green_g", "dead_g", "total_g"), (Identity("total_g", ("green_g", "dead_g")),)
     )
@@ -34,6 +34,7 @@ def objective(folder: Path, **sections: Any) -> PhotosObjective:
         TRUTH,
         lambda parameters: Answer(parameters, SCALER, floor, distribution).prediction(),
         balance.project,
+        SCALER,
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from quadrat.photos.predictions import Answer, Predictions, pool
-from quadrat.targets import TargetScaler
+from quadrat.targets import DISTRIBUTIONS, TargetScaler, make_distribution
 
 FREE = np.array([-np.inf])
 
@@ -16,7 +16,7 @@ def gaussian(mean: float, sd: float, transform: str = "none") -> Answer:
     """One sample and target, normal with these moments on the scale of the transform."""
     scaler = TargetScaler(transform, (2.0,), (3.0,))
     parameters = np.array([[[(mean - 2.0) / 3.0, 2.0 * np.log(sd / 3.0)]]])
-    return Answer(parameters, scaler, FREE, "gaussian")
+    return Answer(parameters, scaler, FREE, DISTRIBUTIONS["gaussian"])
 
 
 def test_one_member_answers_as_it_is():
@@ -49,7 +49,7 @@ def test_intervals_are_quantiles_of_the_mixture(transform: str):
 
 def test_points_have_no_spread():
     scaler = TargetScaler("sqrt", (0.0,), (1.0,))
-    answers = [Answer(np.array([[[m]]]), scaler, FREE, "point") for m in (1.0, 3.0)]
+    answers = [Answer(np.array([[[m]]]), scaler, FREE, DISTRIBUTIONS["point"]) for m in (1.0, 3.0)]
     pooled = pool(answers)
     assert pooled.mean.item() == 5.0
     assert pooled.sigma is None and pooled.lower is None
@@ -82,3 +82,27 @@ def test_the_wide_table_has_a_column_a_target():
     frame = predictions().frame(wide=True)
     assert frame.columns == ["sample", "x", "y"]
     assert frame.rows() == [("p", 1.0, 2.0), ("q", 3.0, np.pi)]
+
+
+def test_quantiles_of_members_are_averaged():
+    scaler = TargetScaler("none", (1.0,), (2.0,))
+    quantiles = make_distribution("quantile", (0.05, 0.5, 0.95))
+    answers = [
+        Answer(np.array([[given]]), scaler, FREE, quantiles)
+        for given in ([-1.0, 0.0, 2.0], [0.0, 1.0, 4.0])
+    ]
+    pooled = pool(answers)
+    assert pooled.sigma is None
+    assert pooled.lower is not None and pooled.upper is not None
+    ends = [float(end.item()) for end in (pooled.lower, pooled.mean, pooled.upper)]
+    assert ends == pytest.approx([0.0, 2.0, 7.0])
+
+
+def test_log_normal_members_are_mixed_on_their_own_scales():
+    scaler = TargetScaler("log", (1.0,), (0.5,))
+    given = np.array([[[0.2, 0.3]]])
+    one, both = (
+        pool([Answer(given, scaler, FREE, DISTRIBUTIONS["lognormal"])] * n) for n in (1, 2)
+    )
+    for name in ("mean", "sigma", "lower", "upper"):
+        np.testing.assert_allclose(getattr(one, name), getattr(both, name))

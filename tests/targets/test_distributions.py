@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from scipy.stats import lognorm, norm
 
-from quadrat.targets import DISTRIBUTIONS, TargetScaler
+from quadrat.targets import DISTRIBUTIONS, TargetScaler, make_distribution
 
 RNG = np.random.default_rng(4)
 
@@ -76,3 +77,51 @@ def test_wild_variances_stay_finite() -> None:
     scale = TargetScaler("log1p", (3.0,), (2.0,))
     found = DISTRIBUTIONS["gaussian"].predict(given, scale)
     assert np.isfinite([found.mean, found.sigma, found.lower, found.upper]).all()
+
+
+def test_a_log_normal_is_that_of_scipy() -> None:
+    scaler = TargetScaler("log", (1.0, -0.5), (0.6, 2.0))
+    rng = np.random.default_rng(0)
+    given = rng.normal(scale=0.5, size=(20, 2, 2))
+    found = DISTRIBUTIONS["lognormal"].predict(given, scaler, level=0.8)
+    sd = np.array(scaler.sd)
+    s = np.exp(0.5 * given[..., 1]) * sd
+    expected = lognorm(s, scale=np.exp(given[..., 0] * sd + np.array(scaler.mean)))
+    np.testing.assert_allclose(found.mean, expected.mean())
+    np.testing.assert_allclose(found.sigma, expected.std(), rtol=1e-9)
+    np.testing.assert_allclose(found.lower, expected.ppf(0.1))
+    np.testing.assert_allclose(found.upper, expected.ppf(0.9))
+
+
+def test_a_log_normal_stays_finite() -> None:
+    scaler = TargetScaler("log", (1.0,), (3.0,))
+    found = DISTRIBUTIONS["lognormal"].predict(np.array([[[50.0, 8.0]]]), scaler)
+    assert all(np.isfinite(v).all() for v in (found.mean, found.sigma, found.lower, found.upper))
+
+
+def test_quantiles_are_put_in_order_and_mapped_back() -> None:
+    scaler = TargetScaler("sqrt", (2.0,), (1.5,))
+    quantiles = make_distribution("quantile", (0.05, 0.25, 0.5, 0.95))
+    given = np.array([[[-1.0, 0.3, 0.1, 1.0]]])  # two of them cross
+    found = quantiles.predict(given, scaler)
+    np.testing.assert_allclose(found.mean, scaler.inverse([[0.3]]))
+    np.testing.assert_allclose(found.lower, scaler.inverse([[-1.0]]))
+    np.testing.assert_allclose(found.upper, scaler.inverse([[1.0]]))
+    assert found.sigma is None
+    half = quantiles.predict(given, scaler, level=0.7)  # 0.15 lies between 0.05 and 0.25
+    np.testing.assert_allclose(half.lower, scaler.inverse([[-0.45]]))
+
+
+def test_every_distribution_begins_at_the_linear_map_and_its_error() -> None:
+    mean, error = torch.randn(4, 2).double(), torch.tensor([0.5, 2.0]).double()
+    levels = (0.05, 0.5, 0.95)
+    expected = norm(mean.numpy()[..., None], np.sqrt(error.numpy())[:, None]).ppf(levels)
+    found = make_distribution("quantile", levels).start(mean, error)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    normal = DISTRIBUTIONS["gaussian"].start(mean, error)
+    torch.testing.assert_close(DISTRIBUTIONS["gaussian"].sigma(normal), error.sqrt().expand(4, 2))
+    for name in DISTRIBUTIONS.names():
+        made = DISTRIBUTIONS[name]
+        start = made.start(mean, error)
+        assert start.shape == (4, 2, len(made.parameters))
+        torch.testing.assert_close(made.mean(start), mean)

@@ -32,7 +32,7 @@ from quadrat.photos.fusion import Metadata
 from quadrat.photos.heads import AmountsHead
 from quadrat.photos.member import Member, lowest_values
 from quadrat.photos.network.photos_network import PhotosNetwork
-from quadrat.photos.network.spec import NetworkSpec
+from quadrat.photos.network.spec import NetworkSpec, transform_of
 from quadrat.photos.objective import PhotosObjective, target_weights
 from quadrat.photos.predictions import Answer
 from quadrat.photos.samples.loading import Samples
@@ -199,7 +199,7 @@ class _Training:
             numeric_names=data.numeric,
             categorical_names=data.categorical,
         )
-        transform = self.experiment.loss.transform
+        transform = transform_of(self.experiment)
         self.scaler = TargetScaler.fit(samples.targets, transform, data.targets)
         self.floor = lowest_values(samples.targets)
         self.network = self._build()
@@ -347,11 +347,11 @@ class _Training:
             np.concatenate([truth, truth]) if self._judged_twice else truth,
             lambda parameters: self._answer(parameters).prediction(),
             self.learner.balance.project,
+            self.scaler,
         )
 
     def _answer(self, parameters: Array) -> Answer:
-        distribution = self.experiment.head.distribution
-        return Answer(parameters, self.scaler, np.array(self.floor), distribution)
+        return Answer(parameters, self.scaler, np.array(self.floor), self.network.distribution)
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """The encoder and the rest, each with its learning rate."""
@@ -359,7 +359,7 @@ class _Training:
         rate = self.experiment.head.learning_rate or section.learning_rate
         groups: list[ParameterGroup] = []
         network = self.network
-        for part in (network.start, network.fusion, network.head):
+        for part in network.beside_encoder():
             groups += parameter_groups(part, rate, section.weight_decay)
         if network.encoder.learns:
             encoder_rate = self.experiment.encoder.learning_rate

@@ -77,7 +77,7 @@ class Member:
         )
         parameters = _forward(self.network.to(device), batches)
         floor = np.array(self.floor)
-        return Answer(parameters, self.scaler, floor, self.network.spec.distribution)
+        return Answer(parameters, self.scaler, floor, self.network.distribution)
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the weights."""

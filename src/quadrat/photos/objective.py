@@ -15,7 +15,8 @@ from quadrat.photos.batches import PhotoBatch
 from quadrat.photos.network.photos_network import Output
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.scoring import crps_normal, primary_direction, regression_scores, weight_vector
-from quadrat.targets import DISTRIBUTIONS, Prediction, TargetLoss
+from quadrat.targets import DISTRIBUTIONS, Prediction, Shape, TargetLoss, TargetScaler
+from quadrat.targets.weighting import uncertainty_weighted
 
 Array = NDArray[np.float64]
 
@@ -40,7 +41,7 @@ def require_primary(experiment: PhotosExperiment) -> None:
     primary_direction(primary)
     nothing = np.full((2, len(experiment.data.targets)), np.nan)
     computed = list(regression_scores(nothing, nothing))
-    if experiment.head.distribution != "point":
+    if DISTRIBUTIONS[experiment.head.distribution].tells_sigma:
         computed.append("crps")
     if primary not in computed:
         hint = (
@@ -81,6 +82,7 @@ class PhotosObjective:
         truth: Array,
         predict: Callable[[Array], Prediction],
         balanced: Callable[[Array], Array],
+        scaler: TargetScaler,
     ) -> PhotosObjective:
         """The objective of an experiment for one training.
 
@@ -89,11 +91,12 @@ class PhotosObjective:
             truth: Targets of the inner samples ``(N, T)``.
             predict: From parameters to predictions.
             balanced: From predictions to balanced ones.
+            scaler: The scale that the targets are learnt on.
         """
         kind: str = experiment.loss.kind
         if kind == "auto":
             kind = DISTRIBUTIONS[experiment.head.distribution].default_loss
-        criterion = TargetLoss(kind, target_weights(experiment), experiment.loss.beta)
+        criterion = TargetLoss(kind, target_weights(experiment), _shape(experiment, scaler))
         weights = weight_vector(experiment.score.weights, experiment.data.targets)
         return cls(experiment.score.primary, criterion, truth, predict, balanced, weights)
 
@@ -106,11 +109,23 @@ class PhotosObjective:
         """The loss of a batch."""
         output: Output = module(batch)
         values = self.criterion(output.parameters, batch.targets)
-        return Losses(values.total, per_sample=values.per_sample)
+        if output.log_variances is None:
+            return Losses(values.total, per_sample=values.per_sample)
+        total = uncertainty_weighted(
+            values.per_target, self.criterion.weights, output.log_variances, values.known
+        )
+        return Losses(total, {"target_loss": values.total.detach()}, values.per_sample)
 
     def evaluator(self) -> InnerScores:
         """A fresh evaluator."""
         return InnerScores(self)
+
+
+def _shape(experiment: PhotosExperiment, scaler: TargetScaler) -> Shape:
+    """What the formula of the experiment's loss takes."""
+    loss = experiment.loss
+    zero = -np.array(scaler.mean) / np.array(scaler.sd)
+    return Shape(loss.beta, loss.gamma, loss.power, loss.quantiles, tuple(zero.tolist()))
 
 
 class InnerScores:

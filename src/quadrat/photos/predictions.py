@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from quadrat.targets import DISTRIBUTIONS, Prediction, TargetScaler
+from quadrat.targets import Distribution, Prediction, TargetScaler
 from quadrat.targets.distributions import LOG_VARIANCE_RANGE
 
 Array = NDArray[np.float64]
@@ -81,11 +81,11 @@ class Answer(NamedTuple):
     parameters: Array
     scaler: TargetScaler
     floor: Array
-    distribution: str
+    distribution: Distribution
 
     def prediction(self) -> Prediction:
         """The answer in the targets' units."""
-        given = DISTRIBUTIONS[self.distribution].predict(self.parameters, self.scaler, LEVEL)
+        given = self.distribution.predict(self.parameters, self.scaler, LEVEL)
         lower, upper = (
             None if end is None else np.maximum(end, self.floor)
             for end in (given.lower, given.upper)
@@ -97,7 +97,9 @@ def pool(answers: Sequence[Answer]) -> Prediction:
     """What several members say together: the mixture of their distributions.
 
     The mean is the mean of the means; the variance follows the law of total variance,
-    ``σ² = mean(σ_k²) + var(μ_k)``; the ends of the interval are quantiles of the mixture.
+    ``σ² = mean(σ_k²) + var(μ_k)``; the ends of the interval are quantiles of the mixture. Where
+    members tell quantiles and no distribution, these are averaged (Ratcliff 1979, Psychological
+    Bulletin 86).
 
     Args:
         answers: One a member, at least one, about the same samples.
@@ -106,12 +108,14 @@ def pool(answers: Sequence[Answer]) -> Prediction:
     means = np.stack([prediction.mean for prediction in each])
     mean = means.mean(axis=0)
     sigmas = [p.sigma for p in each if p.sigma is not None]
-    if len(each) == 1 or len(sigmas) < len(each):
+    ends = [(p.lower, p.upper) for p in each if p.lower is not None and p.upper is not None]
+    if len(each) == 1 or not ends:
         return each[0] if len(each) == 1 else Prediction(mean)
+    lowers, uppers = (np.stack(end) for end in zip(*ends, strict=True))
+    if not sigmas:
+        return Prediction(mean, None, lowers.mean(axis=0), uppers.mean(axis=0))
     sigma = np.sqrt(np.mean(np.square(sigmas), axis=0) + means.var(axis=0))
     tail = 0.5 * (1.0 - LEVEL)
-    ends = [(p.lower, p.upper) for p in each if p.lower is not None and p.upper is not None]
-    lowers, uppers = (np.stack(end) for end in zip(*ends, strict=True))
     lower = _mixture_quantile(answers, tail, lowers.min(axis=0), lowers.max(axis=0))
     upper = _mixture_quantile(answers, 1.0 - tail, uppers.min(axis=0), uppers.max(axis=0))
     return Prediction(mean, sigma, lower, upper)

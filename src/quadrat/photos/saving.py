@@ -19,6 +19,7 @@ from quadrat.experiment import load
 from quadrat.photos.encoders import PhotoEncoder, PrecomputedEncoder, TimmEncoder, create_encoder
 from quadrat.photos.learner import make_frozen_source
 from quadrat.photos.member import Member
+from quadrat.photos.network.spec import transform_of
 from quadrat.photos.predictions import LEVEL
 from quadrat.photos.predictor import PhotosPredictor
 from quadrat.photos.schema import PhotosExperiment
@@ -99,7 +100,7 @@ def _preprocessing(predictor: PhotosPredictor, members: list[dict[str, Any]]) ->
         "unknown": "numbers: 0 after standardising, and a flag 1; categories: position 0",
         "targets": list(experiment.data.targets),
         "distribution": experiment.head.distribution,
-        "transform": experiment.loss.transform,
+        "transform": transform_of(experiment),
         "level": LEVEL,
         "balance": predictor.balance.to_json(),
         "balance_method": experiment.balance_method.kind,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ Array = NDArray[np.float64]
 LARGEST_LOG = 80.0
 """Logarithms above are cut: e^80 is far beyond any quantity and still a 32-bit number."""
 LARGEST_ROOT = 1e15
+LEAST_POSITIVE = math.exp(-LARGEST_LOG)
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,15 @@ TRANSFORMS.register("log1p", summary="log(1 + x), for non-negative targets")(
         inverse=lambda values: np.expm1(np.clip(values, 0.0, LARGEST_LOG)),
         forward_torch=lambda values: values.log1p(),
         inverse_torch=lambda values: values.clamp(0.0, LARGEST_LOG).expm1(),
+    )
+)
+TRANSFORMS.register("log", summary="the natural logarithm, for positive targets")(
+    Transform(
+        lowest=LEAST_POSITIVE,
+        forward=np.log,
+        inverse=lambda values: np.exp(np.clip(values, -LARGEST_LOG, LARGEST_LOG)),
+        forward_torch=lambda values: values.log(),
+        inverse_torch=lambda values: values.clamp(-LARGEST_LOG, LARGEST_LOG).exp(),
     )
 )
 TRANSFORMS.register("sqrt", summary="the square root, for non-negative targets")(
@@ -163,8 +174,12 @@ def _check_domain(table: Array, transform: str, lowest: float, names: Sequence[s
     bad = np.argwhere((table < lowest) | np.isinf(table))
     if len(bad):
         allowed = "finite numbers" if lowest == -np.inf else f"finite numbers >= {lowest:g}"
+        other = "loss.transform = 'none'"
+        if lowest == LEAST_POSITIVE:
+            allowed = "positive numbers"
+            other = "head.distribution = 'gaussian' with loss.transform = 'log1p'"
         raise DataError(
             f"targets with the transform '{transform}' must be {allowed}",
             problems=[f"row {row}: {names[c]} = {table[row, c]:g}" for row, c in bad.tolist()],
-            fix="correct these values, or set loss.transform = 'none'.",
+            fix=f"correct these values, or set {other}.",
         )

@@ -11,7 +11,9 @@ import pytest
 from quadrat.errors import ExperimentError
 from quadrat.experiment import load, parse
 from quadrat.photos.schema import PhotosExperiment
+from quadrat.photos.schema.network_rules import LOSSES_OF
 from quadrat.recipes import recipe_summary
+from quadrat.targets import DISTRIBUTIONS, LOSSES
 
 LEAST: dict[str, Any] = {
     "family": "photos",
@@ -111,6 +113,40 @@ def test_a_moved_folder_is_the_same_experiment(tmp_path: Path):
             "loss.kind: 'huber' trains no standard deviation",
         ),
         ({"head": {"learning_rate": 0.0}}, "head.learning_rate: "),
+        ({"loss": {"kind": "crps"}}, "loss.kind: 'crps' needs head.distribution = 'gaussian'"),
+        ({"loss": {"beta": 2.0}}, "loss.beta: only 'huber' and 'focal' take it"),
+        ({"loss": {"kind": "huber", "gamma": 2.0}}, "loss.gamma: only 'focal' take"),
+        ({"loss": {"power": 1.2}}, "loss.power: only 'tweedie'"),
+        ({"loss": {"kind": "tweedie"}}, "loss.kind: 'tweedie' needs amounts"),
+        (
+            {"loss": {"kind": "tweedie", "transform": "sqrt"}, "head": {"kind": "parts"}},
+            "loss.transform: 'tweedie' is about",
+        ),
+        ({"loss": {"quantiles": [0.05, 0.25, 0.5, 0.95]}}, "loss.quantiles: only"),
+        (
+            {"loss": {"quantiles": [0.5, 0.05, 0.95]}, "head": {"distribution": "quantile"}},
+            "loss.quantiles: levels must ascend",
+        ),
+        (
+            {"loss": {"quantiles": [0.1, 0.5, 0.9]}, "head": {"distribution": "quantile"}},
+            "loss.quantiles: 0.05, 0.95 must be among",
+        ),
+        (
+            {"loss": {"kind": "mse"}, "head": {"distribution": "quantile"}},
+            "loss.kind: 'mse' trains no quantiles",
+        ),
+        (
+            {"loss": {"weighting": "uncertainty"}, "head": {"distribution": "gaussian"}},
+            "loss.weighting: a likelihood weighs",
+        ),
+        (
+            {"loss": {"transform": "sqrt"}, "head": {"distribution": "lognormal"}},
+            "loss.transform: 'lognormal' has a scale",
+        ),
+        (
+            {"head": {"kind": "parts", "distribution": "quantile"}},
+            "head.distribution: head.kind = 'parts' says amounts",
+        ),
         ({"head": {"kind": "ratio"}}, "head.kind: 'ratio' divides one total among all other"),
         ({"head": {"kind": "density"}}, "head.kind: "),
         ({"fusion": {"embedding": {"site": 4}}}, "fusion.embedding: 'site' is not in"),
@@ -164,6 +200,12 @@ def test_features_from_elsewhere_take_no_photo_keys():
 def test_impossible_balances_are_told(identities: list[dict[str, Any]], told: str):
     with pytest.raises(ExperimentError, match=told):
         parse({**LEAST, "balance": identities})
+
+
+def test_the_loss_of_a_distribution_is_its_own():
+    for name in DISTRIBUTIONS.names():
+        assert LOSSES_OF[name][0] == DISTRIBUTIONS[name].default_loss
+    assert sorted({kind for kinds in LOSSES_OF.values() for kind in kinds}) == LOSSES.names()
 
 
 @pytest.mark.parametrize("name", ["pasture-frozen", "beetle-parts"])

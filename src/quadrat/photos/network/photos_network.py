@@ -15,7 +15,7 @@ from quadrat.photos.fusion import Metadata, MetadataDropout, SampleViews, fusion
 from quadrat.photos.heads import heads
 from quadrat.photos.network.spec import NetworkSpec
 from quadrat.photos.network.start import LinearStart
-from quadrat.targets import DISTRIBUTIONS
+from quadrat.targets.weighting import UncertaintyWeights
 
 LIMIT = 3.0
 """Standard deviations at which a photo's values are cut. Many features of a convolutional network
@@ -56,9 +56,12 @@ class Output(NamedTuple):
 
     Attributes:
         parameters: Of the targets ``(B, T, P)``, float32, on the scale of the target scaler.
+        log_variances: Of the losses, where their weights are learnt; see
+            `quadrat.targets.weighting`.
     """
 
     parameters: Tensor
+    log_variances: Tensor | None = None
 
 
 class PhotosNetwork(nn.Module):
@@ -80,13 +83,15 @@ class PhotosNetwork(nn.Module):
         super().__init__()
         self.spec = spec
         self.encoder = tail if tail is not None else EncoderTail()
-        self.distribution = DISTRIBUTIONS[spec.distribution]
+        self.distribution = spec.make_distribution()
         self.register_buffer("centre", torch.zeros(spec.photo_width))
         self.register_buffer("scale", torch.ones(spec.photo_width))
         self.start = LinearStart(spec.photo_width, spec.numeric, spec.cardinalities, spec.targets)
         self.hide = MetadataDropout(spec.metadata_dropout, spec.category_dropout)
         self.fusion = fusions[spec.fusion](spec.fusion_spec())
         self.head = heads[spec.head](spec.head_spec())
+        learnt = spec.weighting == "uncertainty"
+        self.weighting = UncertaintyWeights(spec.targets) if learnt else None
 
     def forward(self, batch: NetworkInput) -> Output:
         """What is said of the samples of a batch."""
@@ -99,7 +104,7 @@ class PhotosNetwork(nn.Module):
             if self.head.corrects:
                 start = mix(self.start(views.photos, metadata))
                 parameters = self._corrected(parameters, start)
-        return Output(parameters)
+        return Output(parameters, self.weighting() if self.weighting else None)
 
     def see(self, batch: NetworkInput, count: int) -> SampleViews:
         """The views of B samples as fusion and head see them.
@@ -123,11 +128,12 @@ class PhotosNetwork(nn.Module):
 
     def _corrected(self, correction: Tensor, start: Tensor) -> Tensor:
         """The start with the head's correction; spreads begin at the start's errors."""
-        mean: Tensor = correction[..., :1] + start[..., None]
-        if correction.shape[-1] == 1:
-            return mean
-        spread = correction[..., 1:] + self.start.error.log()[:, None]
-        return torch.cat([mean, spread], dim=-1)
+        return correction + self.distribution.start(start, self.start.error)
+
+    def beside_encoder(self) -> list[nn.Module]:
+        """The parts that learn at the head's rate."""
+        parts = [self.start, self.fusion, self.head, self.weighting]
+        return [part for part in parts if part is not None]
 
     @torch.no_grad()
     def standardise(self, photos: NDArray[np.float32]) -> None:

@@ -10,9 +10,9 @@ from quadrat.photos.encoders import PhotoEncoder
 from quadrat.photos.fusion import FusionSpec
 from quadrat.photos.heads import HeadSpec
 from quadrat.photos.schema import PhotosExperiment
-from quadrat.photos.schema.network import AMOUNTS
+from quadrat.photos.schema.network_rules import AMOUNTS
 from quadrat.runtime.balance import Balance, Identity
-from quadrat.targets import DISTRIBUTIONS
+from quadrat.targets import DISTRIBUTIONS, Distribution, make_distribution
 
 LARGEST_EMBEDDING = 16
 
@@ -41,6 +41,8 @@ class NetworkSpec:
         summing: Every target as a sum of basic ones, a row a target; empty for heads that predict
             each target by itself.
         transform: Of the targets' scale.
+        quantiles: Levels of the distribution ``quantile``.
+        weighting: How the losses of targets become one.
     """
 
     photo_width: int
@@ -61,6 +63,8 @@ class NetworkSpec:
     slots: int = 1
     summing: tuple[tuple[int, ...], ...] = ()
     transform: str = "none"
+    quantiles: tuple[float, ...] = ()
+    weighting: str = "fixed"
 
     @classmethod
     def of(
@@ -102,8 +106,14 @@ class NetworkSpec:
             token_width=encoder.token_width,
             slots=slots,
             summing=_summing(experiment),
-            transform=experiment.loss.transform,
+            transform=transform_of(experiment),
+            quantiles=experiment.loss.quantiles if head.distribution == "quantile" else (),
+            weighting=experiment.loss.weighting,
         )
+
+    def make_distribution(self) -> Distribution:
+        """What the head says about a target."""
+        return make_distribution(self.distribution, self.quantiles)
 
     def fusion_spec(self) -> FusionSpec:
         """What the fusion is built from."""
@@ -123,7 +133,7 @@ class NetworkSpec:
         return HeadSpec(
             self.fusion_hidden,
             self.targets,
-            len(DISTRIBUTIONS[self.distribution].parameters),
+            len(self.make_distribution().parameters),
             self.head_hidden,
             self.shared,
             self.dropout,
@@ -141,6 +151,11 @@ class NetworkSpec:
         """The inverse of `to_json`."""
         known: dict[str, Any] = {name: _as_tuples(value) for name, value in values.items()}
         return cls(**known)
+
+
+def transform_of(experiment: PhotosExperiment) -> str:
+    """The transform of the scale that an experiment's targets are learnt on."""
+    return DISTRIBUTIONS[experiment.head.distribution].transform or experiment.loss.transform
 
 
 def _summing(experiment: PhotosExperiment) -> tuple[tuple[int, ...], ...]:

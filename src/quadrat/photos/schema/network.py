@@ -9,9 +9,6 @@ from pydantic import Field
 from quadrat.experiment import Section
 from quadrat.photos.schema.kinds import Fraction, Rate, Width
 
-AMOUNTS = ("parts", "ratio")
-"""Kinds of heads that say amounts, in the targets' units, and derive the totals."""
-
 
 class FusionSection(Section):
     """How the photos' vectors and the metadata become one vector a sample."""
@@ -40,8 +37,10 @@ class HeadSection(Section):
     hidden: tuple[Width, ...] = Field(
         (256,), description="Widths of the hidden layers (mlp, parts, ratio)."
     )
-    distribution: Literal["point", "gaussian"] = Field(
-        "point", description="point: one number a target; gaussian: mean and standard deviation."
+    distribution: Literal["point", "gaussian", "lognormal", "quantile"] = Field(
+        "point",
+        description="point: one number a target; gaussian: mean and standard deviation; lognormal: "
+        "the same of the logarithm, for positive targets; quantile: those of loss.quantiles.",
     )
     learning_rate: Rate | None = Field(
         None, description="Of head and fusion; optimiser.learning_rate if unset."

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from quadrat.errors import ExperimentError, closest
+from quadrat.photos.schema.network_rules import changed, network_problems
 
 if TYPE_CHECKING:
-    from quadrat.experiment import Section
     from quadrat.photos.schema import PhotosExperiment
     from quadrat.photos.schema.data import DataSection
     from quadrat.photos.schema.encoder import EncoderSection
@@ -130,7 +130,7 @@ def sampling_problems(sampling: SamplingSection) -> Iterator[Problem]:
     if sampling.kind != "shuffle" and sampling.column is None:
         yield ("column",), f"{kind} needs the column that says what is rare"
     if sampling.kind == "shuffle":
-        for key in _changed(sampling, "column", "power"):
+        for key in changed(sampling, "column", "power"):
             yield (key,), f"{kind} has no use for it; leave it out, or use 'class' or 'target'"
 
 
@@ -140,7 +140,7 @@ def curriculum_problems(curriculum: CurriculumSection) -> Iterator[Problem]:
     if curriculum.kind != "none" and curriculum.target is None:
         yield ("target",), f"{kind} needs the target whose small values come first"
     if curriculum.kind == "none":
-        for key in _changed(curriculum, "target", "stages"):
+        for key in changed(curriculum, "target", "stages"):
             yield (key,), f"{kind} has no use for it; leave it out, or use 'fractal' or 'target'"
 
 
@@ -148,8 +148,7 @@ def experiment_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
     """What sections demand of each other."""
     yield from _target_problems(experiment)
     yield from _column_problems(experiment)
-    yield from _loss_problems(experiment)
-    yield from _head_problems(experiment)
+    yield from network_problems(experiment)
     yield from _order_problems(experiment)
     yield from _augment_problems(experiment)
     if experiment.encoder.precomputed:
@@ -210,6 +209,12 @@ def _target_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
     for key, name in named:
         if name not in targets:
             yield key, f"'{name}' is not in data.targets.{closest(name, targets)}"
+    for section, weights in (
+        ("loss", experiment.loss.weights),
+        ("score", experiment.score.weights),
+    ):
+        if isinstance(weights, dict) and weights and not any(weights.values()):
+            yield (section, "weights"), "at least one target needs a weight above 0"
 
 
 def _column_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
@@ -245,48 +250,6 @@ def _order_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
             ("curriculum", "kind"),
             "'fractal' looks at photos, and features computed elsewhere come without; use 'target'",
         )
-
-
-def _loss_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
-    loss, distribution = experiment.loss, experiment.head.distribution
-    if loss.kind == "nll" and distribution == "point":
-        yield ("loss", "kind"), "'nll' needs head.distribution = 'gaussian'"
-    if loss.kind in ("mse", "mae", "huber") and distribution == "gaussian":
-        yield (
-            ("loss", "kind"),
-            f"'{loss.kind}' trains no standard deviation; use 'auto', or set "
-            "head.distribution = 'point'",
-        )
-    for key, weights in (("loss", loss.weights), ("score", experiment.score.weights)):
-        if isinstance(weights, dict) and weights and not any(weights.values()):
-            yield (key, "weights"), "at least one target needs a weight above 0"
-
-
-def _head_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
-    if experiment.head.kind == "ratio" and not _one_total(experiment):
-        yield (
-            ("head", "kind"),
-            "'ratio' divides one total among all other targets; name it in [[balance]], or use "
-            "'parts'",
-        )
-
-
-def _one_total(experiment: PhotosExperiment) -> bool:
-    """Whether a target is the sum of all that are no total."""
-    from quadrat.runtime.balance import Balance, Identity  # numpy, which few files need
-
-    identities = tuple(Identity(i.total, i.parts) for i in experiment.balance)
-    try:
-        summing = Balance(experiment.data.targets, identities).summing
-    except ExperimentError:  # told already
-        return True
-    return bool((summing == 1.0).all(axis=1).any())
-
-
-def _changed(section: Section, *keys: str) -> list[str]:
-    """Those of some keys that have another value than their default."""
-    fields = type(section).model_fields
-    return [key for key in keys if getattr(section, key) != fields[key].default]
 
 
 def _repeated(names: tuple[str, ...]) -> Iterator[str]:

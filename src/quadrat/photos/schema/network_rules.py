@@ -1,0 +1,112 @@
+"""What the keys of fusion, head and loss demand of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from quadrat.errors import ExperimentError
+
+if TYPE_CHECKING:
+    from quadrat.experiment import Section
+    from quadrat.photos.schema import PhotosExperiment
+    from quadrat.photos.schema.learning import LossSection
+    from quadrat.photos.schema.rules import Problem
+
+AMOUNTS = ("parts", "ratio")
+"""Kinds of heads that say amounts, in the targets' units, and derive the totals."""
+
+LOSSES_OF: dict[str, tuple[str, ...]] = {
+    "point": ("mse", "mae", "huber", "focal", "tweedie"),
+    "gaussian": ("nll", "crps"),
+    "lognormal": ("nll", "crps"),
+    "quantile": ("quantile",),
+}
+"""Distribution → the losses that train it; the first is its own."""
+
+
+def changed(section: Section, *keys: str) -> list[str]:
+    """Those of some keys that have another value than their default."""
+    fields = type(section).model_fields
+    return [key for key in keys if getattr(section, key) != fields[key].default]
+
+
+def network_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
+    """What fusion, head and loss demand of each other and of the rest."""
+    yield from _loss_and_head(experiment)
+    yield from _head_problems(experiment)
+
+
+def loss_problems(loss: LossSection) -> Iterator[Problem]:
+    """Keys that a kind of loss has no use for."""
+    takers = {"beta": ("huber", "focal"), "gamma": ("focal",), "power": ("tweedie",)}
+    for key in changed(loss, *takers):
+        if loss.kind not in takers[key]:
+            listed = " and ".join(f"'{kind}'" for kind in takers[key])
+            yield (key,), f"only {listed} take it; leave it out"
+    levels = loss.quantiles
+    if sorted(set(levels)) != list(levels) or 0.0 in levels:
+        yield ("quantiles",), "levels must ascend, between 0 and 1"
+    missing = [level for level in (0.05, 0.5, 0.95) if level not in levels]
+    if missing:
+        yield ("quantiles",), f"{', '.join(map(str, missing))} must be among the levels"
+
+
+def _loss_and_head(experiment: PhotosExperiment) -> Iterator[Problem]:
+    loss, head = experiment.loss, experiment.head
+    kind = LOSSES_OF[head.distribution][0] if loss.kind == "auto" else loss.kind
+    if kind not in LOSSES_OF[head.distribution]:
+        yield ("loss", "kind"), _other_distribution(kind, head.distribution)
+    if changed(loss, "quantiles") and kind != "quantile":
+        yield ("loss", "quantiles"), "only head.distribution = 'quantile' has them; leave it out"
+    if loss.weighting == "uncertainty" and kind == "nll":
+        yield (
+            ("loss", "weighting"),
+            "a likelihood weighs its targets by itself, and may be negative; use 'fixed', or "
+            "loss.kind = 'crps'",
+        )
+    if head.distribution == "lognormal" and loss.transform != "none":
+        yield ("loss", "transform"), "'lognormal' has a scale of its own; leave it at 'none'"
+    if kind == "tweedie" and head.kind not in AMOUNTS:
+        kinds = ", ".join(f"'{name}'" for name in AMOUNTS)
+        yield ("loss", "kind"), f"'tweedie' needs amounts above 0: a head.kind of {kinds}"
+    if kind == "tweedie" and loss.transform != "none":
+        yield ("loss", "transform"), "'tweedie' is about the amounts; leave it at 'none'"
+
+
+def _head_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
+    head = experiment.head
+    if head.kind in AMOUNTS and head.distribution not in ("point", "gaussian"):
+        yield (
+            ("head", "distribution"),
+            f"head.kind = '{head.kind}' says amounts, with 'point' or 'gaussian'",
+        )
+    if head.kind == "ratio" and not _one_total(experiment):
+        yield (
+            ("head", "kind"),
+            "'ratio' divides one total among all other targets; name it in [[balance]], or use "
+            "'parts'",
+        )
+
+
+def _one_total(experiment: PhotosExperiment) -> bool:
+    """Whether a target is the sum of all that are no total."""
+    from quadrat.runtime.balance import Balance, Identity  # numpy, which few files need
+
+    identities = tuple(Identity(i.total, i.parts) for i in experiment.balance)
+    try:
+        summing = Balance(experiment.data.targets, identities).summing
+    except ExperimentError:  # told already
+        return True
+    return bool((summing == 1.0).all(axis=1).any())
+
+
+def _other_distribution(kind: str, distribution: str) -> str:
+    """Why a loss does not train a distribution."""
+    able = [name for name, losses in LOSSES_OF.items() if kind in losses]
+    if distribution == "point":
+        return f"'{kind}' needs head.distribution = " + " or ".join(f"'{name}'" for name in able)
+    what = "quantiles" if distribution == "quantile" else "standard deviation"
+    return f"'{kind}' trains no {what}; use 'auto', or set head.distribution = " + " or ".join(
+        f"'{name}'" for name in able
+    )
