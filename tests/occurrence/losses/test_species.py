@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from quadrat.errors import UnknownNameError
 from quadrat.occurrence.losses import sparse
-from quadrat.occurrence.losses.curves import LOSSES
+from quadrat.occurrence.losses.curves import LOSSES, cross_entropy, cross_entropy_sums
 from quadrat.occurrence.losses.species import SpeciesLoss
 from quadrat.occurrence.schema import LossSection
 
@@ -86,12 +86,26 @@ def test_the_number_of_rows_at_once_changes_nothing(monkeypatch, at_once):
     assert_same(*both(z, z > 0.5, LossSection(kind="asl")), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("width", [1, 7, 8, 1001])
+def test_sums_of_cross_entropy_are_those_of_its_curve(width):
+    z = torch.randn(4, width, generator=torch.Generator().manual_seed(width)) * 3 - 2
+    steep = z.clone()
+    steep[1, 0], steep[2, 0], steep[3, 0] = 90.0, torch.inf, torch.nan
+    for logits in (z.clamp(max=8), z - 30, steep):
+        sums, slopes = cross_entropy_sums(logits)
+        loss, expected = cross_entropy(logits.double())
+        torch.testing.assert_close(
+            sums.double(), loss.sum(1), rtol=3e-5, atol=6e-8 * width, equal_nan=True
+        )
+        torch.testing.assert_close(slopes.double(), expected, rtol=1e-6, atol=0, equal_nan=True)
+
+
 def test_half_precision_logits_are_summed_in_single_precision():
     z = torch.full((3, 5000), -6.0)
     labels = torch.zeros(3, 5000, dtype=torch.bool)
     labels[1, 17] = True
     found, expected = both(z, labels, LossSection(), dtype=torch.bfloat16)
-    torch.testing.assert_close(found[0].each.double(), expected[0])
+    torch.testing.assert_close(found[0].each.double(), expected[0], rtol=1e-4, atol=0)
     assert found[1].dtype == torch.bfloat16
     torch.testing.assert_close(found[1].double(), expected[1], rtol=2**-7, atol=0)
 

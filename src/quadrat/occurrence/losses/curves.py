@@ -20,6 +20,14 @@ Curve = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From logits to the loss and its derivative: fresh tensors of the same shape."""
 
 
+RowSums = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""From logits ``(R, W)`` to the sums of their losses ``(R,)`` and the derivatives ``(R, W)``."""
+
+_FACTORS = 8
+_STEEP = 8.0
+"""Of so many factors of at least ``1 - σ(8) = 0.0003`` the product is no subnormal number."""
+
+
 @dataclass(frozen=True)
 class Curves:
     """The two sides of a loss.
@@ -27,10 +35,12 @@ class Curves:
     Args:
         present: For a species that was seen.
         absent: For one that was not.
+        absent_sums: The same summed over rows, where there is a quicker way than curve by curve.
     """
 
     present: Curve
     absent: Curve
+    absent_sums: RowSums | None = None
 
 
 LOSSES: Registry[Callable[[LossSection], Curves]] = Registry("loss")
@@ -39,7 +49,7 @@ LOSSES: Registry[Callable[[LossSection], Curves]] = Registry("loss")
 @LOSSES.register("bce", summary="binary cross-entropy; a species not recorded counts as absent")
 def bce(section: LossSection) -> Curves:
     """``-log p`` and ``-log(1 - p)``."""
-    return Curves(present=mirrored(cross_entropy), absent=cross_entropy)
+    return Curves(mirrored(cross_entropy), cross_entropy, cross_entropy_sums)
 
 
 @LOSSES.register("asl", summary="asymmetric loss; easy absences hardly count")
@@ -79,12 +89,32 @@ def assume_negative(section: LossSection) -> Curves:
     return Curves(
         present=mirrored(lambda z: _times(section.pos_lambda, cross_entropy(z))),
         absent=cross_entropy,
+        absent_sums=cross_entropy_sums,
     )
 
 
 def cross_entropy(z: Tensor) -> tuple[Tensor, Tensor]:
     """``-log(1 - p) = softplus(z)``."""
     return functional.softplus(z), z.sigmoid()
+
+
+def cross_entropy_sums(z: Tensor) -> tuple[Tensor, Tensor]:
+    """``Σ -log(1 - p)`` of every row, and p.
+
+    ``-Σ log(1 - p) = -log Π (1 - p)``: on a CPU logarithms take most of the time of a loss, and one
+    of a product of eight takes the place of eight. A factor is rounded to 3e-8, and so is a loss.
+    """
+    p = z.sigmoid()
+    if z.device.type != "cpu" or not bool(z.amax() <= _STEEP):
+        return functional.softplus(z).sum(dim=1), p
+    factors = 1 - p
+    whole = factors.shape[1] // _FACTORS * _FACTORS
+    sums = factors[:, whole:].log().sum(dim=1)
+    factors = factors[:, :whole]
+    for _ in range(_FACTORS.bit_length() - 1):
+        half = factors.shape[1] // 2
+        factors = factors[:, :half].mul_(factors[:, half:])
+    return sums.add_(factors.log_().sum(dim=1)).neg_(), p
 
 
 def focused(z: Tensor, gamma: float) -> tuple[Tensor, Tensor]:

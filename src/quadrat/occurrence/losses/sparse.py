@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from quadrat.occurrence.losses.curves import RowSums
+
 _AT_ONCE = {"cpu": 1 << 17}
 _AT_ONCE_ELSEWHERE = 1 << 26
 """Logits at once: few enough for a processor's cache, many enough to fill a GPU."""
@@ -31,6 +33,7 @@ def matrix_loss(
     most: WeighedCurve,
     pairs: WeighedCurve | None,
     scale: float,
+    sums: RowSums | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Of each row ``scale · Σ most(z)``, with ``pairs(z)`` in its place at the pairs.
 
@@ -42,12 +45,13 @@ def matrix_loss(
         most: The curve of the matrix.
         pairs: The curve of the pairs; None leaves them out of the sum.
         scale: Multiplies the sum of each row.
+        sums: Takes the sums of ``most`` where it needs no weights and there is a quicker way.
 
     Returns:
         The mean over the rows, a scalar, and the rows' own ``(B,)``, which have no gradient.
     """
     found: tuple[Tensor, Tensor] = _MatrixLoss.apply(
-        logits, rows, columns, weights, most, pairs, scale
+        logits, rows, columns, weights, most, pairs, scale, sums
     )
     return found
 
@@ -69,14 +73,14 @@ class _MatrixLoss(torch.autograd.Function):
         most: WeighedCurve,
         pairs: WeighedCurve | None,
         scale: float,
+        sums: RowSums | None,
     ) -> tuple[Tensor, Tensor]:
         fine = _fine(logits)
         each = torch.empty(len(logits), dtype=fine, device=logits.device)
         slopes = torch.empty_like(logits)
         for part in _parts(logits):
-            loss, slope = most(logits[part].to(fine), weights)
-            torch.sum(loss, dim=1, out=each[part])
-            slopes[part] = slope
+            z = logits[part].to(fine)
+            each[part], slopes[part] = sums(z) if sums else _row_sums(most(z, weights))
         z = logits[rows, columns].to(fine)
         own = None if weights is None else weights[columns]
         here, slope = pairs(z, own) if pairs else (torch.zeros_like(z), torch.zeros_like(z))
@@ -93,7 +97,7 @@ class _MatrixLoss(torch.autograd.Function):
     def backward(ctx: Any, total: Tensor, each: Tensor) -> tuple[Tensor | None, ...]:
         # In place: PyTorch's version counter refuses a second pass over the same graph.
         gradient = ctx.saved_tensors[0].mul_(total * ctx.scale)
-        return gradient, None, None, None, None, None, None
+        return gradient, None, None, None, None, None, None, None
 
 
 class _PairLoss(torch.autograd.Function):
@@ -110,6 +114,11 @@ class _PairLoss(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         return (ctx.saved_tensors[0] * gradient).to(ctx.dtype), None, None, None
+
+
+def _row_sums(values: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    loss, slope = values
+    return loss.sum(dim=1), slope
 
 
 def _fine(logits: Tensor) -> torch.dtype:

@@ -107,7 +107,13 @@ class SpeciesLoss:
         """The mean over columns, in which the pairs are not unseen but pay by a curve, or not."""
         scale = 1 / logits.shape[1]
         found = matrix_loss(
-            logits, *pairs, weights=weights, most=self._unseen, pairs=curve, scale=scale
+            logits,
+            *pairs,
+            weights=weights,
+            most=self._unseen,
+            pairs=curve,
+            scale=scale,
+            sums=self._curves.absent_sums if self._half == 0 else None,
         )
         return BatchLoss(*found)
 
