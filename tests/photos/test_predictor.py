@@ -182,6 +182,29 @@ def test_a_trained_encoder_lies_with_each_member(tmp_path: Path):
     np.testing.assert_allclose(answer.mean[:, 0], one["raw"], rtol=1e-5)
 
 
+def test_last_blocks_lie_with_each_member_and_the_blocks_before_them_once(tmp_path: Path):
+    run = make_from_photos(
+        tmp_path, train_last_blocks=2, freeze_epochs=1, layers=[0, -1], pool=["gem", "mean"]
+    )
+    (stored,) = (run.folder / "encoder").iterdir()
+    frozen = set(load_file(stored))
+    for path in run.folder.glob("folds/*/model.safetensors"):
+        trained = {n for n in load_file(path) if n.startswith("encoder.")}
+        assert "encoder.powers.4" in trained
+        assert not frozen & {n.removeprefix("encoder.model.") for n in trained}
+    predictor = PhotosPredictor.load(run.folder, device="cpu")
+    oof = pl.read_parquet(run.path("oof.parquet"))
+    one = oof.filter((pl.col("fold") == 0) & (pl.col("target") == "green_g"))
+    samples = predictor.samples(tmp_path / "train.csv")
+    mine = [samples.ids.index(name) for name in one["sample"]]
+    answer = predictor.members[0].answer(samples.take(mine), predictor.source).prediction()
+    np.testing.assert_allclose(answer.mean[:, 0], one["raw"], rtol=1e-5)
+    predictor.save(tmp_path / "again")
+    again = PhotosPredictor.load(tmp_path / "again", device="cpu")
+    table = tmp_path / "train.csv"
+    np.testing.assert_array_equal(again.predict(table).raw, predictor.predict(table).raw)
+
+
 def test_sets_of_photos_are_one_sample(tmp_path: Path):
     run = make_from_photos(tmp_path)
     assert pl.read_parquet(run.path("oof.parquet"))["sample"].n_unique() == 12

@@ -1,9 +1,9 @@
 """A photos model as files: described in JSON, weights as safetensors, an encoder only once.
 
 ``model.json`` says what lies where, ``preprocessing.json`` everything that a client needs between
-photo and number. A trained encoder is in each member's weights. Frozen weights are written once,
-under their hash, so that a folder answers on its own wherever it is copied; only those that are
-installed with quadrat are not written, and features computed elsewhere stay where they are.
+photo and number. What learns of an encoder is in each member's weights. Frozen weights are written
+once, under their hash, so that a folder answers on its own wherever it is copied; only those that
+are installed with quadrat are not written, and features computed elsewhere stay where they are.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
 from quadrat.engine import Backend, current_progress
 from quadrat.errors import RunError
 from quadrat.experiment import load
-from quadrat.photos.encoders import PhotoEncoder, PrecomputedEncoder, TimmEncoder, create_encoder
+from quadrat.photos.encoders import PhotoEncoder, PrecomputedEncoder, create_encoder
 from quadrat.photos.learner import make_frozen_source
 from quadrat.photos.member import Member
 from quadrat.photos.network.spec import transform_of
@@ -111,16 +112,17 @@ def _preprocessing(predictor: PhotosPredictor, members: list[dict[str, Any]]) ->
 
 def _save_encoder(predictor: PhotosPredictor, folder: Path) -> dict[str, Any]:
     section, encoder = predictor.experiment.encoder, predictor.source.encoder
-    entry: dict[str, Any] = {"name": section.name, "trained": not encoder.frozen}
-    if not encoder.frozen:
+    entry: dict[str, Any] = {"name": section.name, "trained": not encoder.holds}
+    if not encoder.holds:
         return entry
     fingerprint = encoder.fingerprint()
     entry["fingerprint"] = fingerprint
-    if isinstance(encoder, TimmEncoder) and section.weights != "bundled":
+    weights = encoder.frozen_weights()
+    if weights and section.weights != "bundled":
         entry["weights"] = f"encoder/{fingerprint[:32]}.safetensors"
         path = folder / entry["weights"]
         if not path.exists():
-            state = {k: v.cpu().contiguous() for k, v in encoder.model.state_dict().items()}
+            state = {name: value.cpu().contiguous() for name, value in weights.items()}
             with atomic_path(path) as temporary:
                 save_file(state, temporary)
     return entry
@@ -130,11 +132,11 @@ def _load_encoder(
     experiment: PhotosExperiment, entry: dict[str, Any], folder: Path
 ) -> PhotoEncoder:
     section = experiment.encoder
-    if entry["trained"]:  # the members' own weights take the place of these
+    if entry["trained"] or "weights" in entry:  # those of the folder take the place of these
         section = section.model_copy(update={"weights": "none"})
-    elif "weights" in entry:
-        section = section.model_copy(update={"weights": str(folder / entry["weights"])})
     encoder = create_encoder(section, experiment.views, experiment.clean, seed=experiment.seed)
+    if "weights" in entry:
+        _load_frozen(encoder, folder / entry["weights"])
     if entry["trained"] or encoder.fingerprint() == entry["fingerprint"]:
         return encoder
     if isinstance(encoder, PrecomputedEncoder):
@@ -147,3 +149,13 @@ def _load_encoder(
         f"the encoder {entry['name']} has other weights than when {folder} was trained. "
         "Restore them, or train again."
     )
+
+
+def _load_frozen(encoder: PhotoEncoder, path: Path) -> None:
+    try:
+        encoder.load_frozen_weights(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise RunError(
+            f"{path} does not hold the weights of the encoder: {str(error).splitlines()[0]} "
+            "Restore it, or train again."
+        ) from error

@@ -156,6 +156,20 @@ def test_a_moved_folder_is_the_same_experiment(tmp_path: Path):
         ({"encoder": {"name": "timm:resnet18", "weights": "bundled"}}, "encoder.weights: only"),
         ({"encoder": {"rows": "rows.txt"}}, "encoder.rows: only"),
         ({"encoder": {"name": "precomputed:a.npy"}}, "encoder.rows: say which photos"),
+        ({"encoder": {"pool": []}}, "encoder.pool: name at least one"),
+        ({"encoder": {"pool": ["max", "max"]}}, "encoder.pool: 'max' stands there twice"),
+        ({"encoder": {"train_last_blocks": 0}}, "encoder.train_last_blocks: "),
+        (
+            {"encoder": {"train": "all", "train_last_blocks": 1}},
+            "encoder.train_last_blocks: encoder.train = 'all' trains all blocks",
+        ),
+        ({"encoder": {"layer_decay": 0.8}}, "encoder.layer_decay: the encoder is frozen"),
+        ({"encoder": {"freeze_epochs": 1}}, "encoder.freeze_epochs: the encoder is frozen"),
+        ({"encoder": {"checkpointing": True}}, "encoder.checkpointing: the encoder is frozen"),
+        (
+            {"encoder": {"train": "all", "freeze_epochs": 5}, "optimiser": {"epochs": 5}},
+            "encoder.freeze_epochs: the encoder would not learn in any of the 5 epochs",
+        ),
         ({"augment": {"metadata_dropout": 1.0}}, "augment.metadata_dropout: "),
         ({"data": {"numerics": []}}, "data.numerics: unknown key. Did you mean 'numeric'?"),
     ],
@@ -174,6 +188,13 @@ def test_features_from_elsewhere_take_no_photo_keys():
         "encoder.train",
         "encoder.weights",
         "encoder.pool",
+    ]
+    with pytest.raises(ExperimentError) as caught:
+        parsed(encoder={**encoder, "train_last_blocks": 1, "layers": [0], "tokens": True})
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == [
+        "encoder.train_last_blocks",
+        "encoder.layers",
+        "encoder.tokens",
     ]
     with pytest.raises(ExperimentError) as caught:
         parsed(encoder=encoder, augment={"flips": "both"}, views={"size": 64})

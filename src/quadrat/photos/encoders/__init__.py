@@ -14,7 +14,7 @@ from quadrat.photos.encoders.base import (
     encoders,
 )
 from quadrat.photos.encoders.precomputed import PrecomputedEncoder
-from quadrat.photos.encoders.timm_models import TimmEncoder
+from quadrat.photos.encoders.timm_encoder import TimmEncoder
 
 __all__ = [
     "Encoded",

@@ -3,7 +3,8 @@
 An encoder has two parts. What never learns is its *stem*: `PhotoEncoder.hold` runs it, always in
 evaluation mode, and what it says of a view can be kept. What learns is its *tail*: every network
 gets a copy of its own from `PhotoEncoder.rest`. A frozen encoder is all stem, one that learns
-throughout is all tail, and holds the photos themselves.
+throughout is all tail, and holds the photos themselves; where only the last blocks learn, their
+input is held.
 """
 
 from __future__ import annotations
@@ -74,8 +75,8 @@ class PhotoEncoder(nn.Module, ABC):
 
     Args:
         width: Length D of the vectors.
-        frozen: Whether it never learns: then it has no gradients and always stays in evaluation
-            mode.
+        frozen: Whether nothing of it learns: then it has no gradients and always stays in
+            evaluation mode.
         token_width: Length K of the tokens; 0 where it gives none.
     """
 
@@ -111,7 +112,20 @@ class PhotoEncoder(nn.Module, ABC):
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """A hash of everything that decides what comes out of a prepared photo."""
+        """A hash of everything that decides what is held of a prepared photo."""
+
+    def frozen_weights(self) -> dict[str, Tensor]:
+        """The weights of the stem, by name; this one has none."""
+        return {}
+
+    def load_frozen_weights(self, weights: dict[str, Tensor]) -> None:
+        """Puts back what `frozen_weights` gave.
+
+        Raises:
+            RuntimeError: They are of another encoder.
+        """
+        if weights:
+            raise RuntimeError(f"an encoder without weights was given {len(weights)}")
 
     def rest(self) -> EncoderTail:
         """A copy of the tail, for one network to train."""
@@ -153,7 +167,8 @@ def create_encoder(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = encoders[prefix](section, views, clean or CleanSection())
-    encoder.requires_grad_(not encoder.frozen)
+    encoder.requires_grad_(False)
+    encoder.tail.requires_grad_(True)
     return encoder.train(False)
 
 

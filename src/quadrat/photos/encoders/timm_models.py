@@ -7,18 +7,12 @@ from typing import Any
 
 import timm
 from timm import data as timm_data
-from torch import Tensor, nn
+from torch import nn
 
 from quadrat.errors import DataError, UsageError, closest
-from quadrat.photos.encoders.base import (
-    Encoded,
-    EncoderTail,
-    Held,
-    PhotoEncoder,
-    encoders,
-    reason,
-)
-from quadrat.photos.encoders.weights import bundled_weights, hash_weights, read_weights
+from quadrat.photos.encoders.base import encoders, reason
+from quadrat.photos.encoders.timm_encoder import TimmEncoder
+from quadrat.photos.encoders.weights import bundled_weights, read_weights
 from quadrat.photos.schema import CleanSection, EncoderSection, Size, ViewsSection
 from quadrat.runtime.cleaning.photos import Cleaning
 from quadrat.runtime.images import ImagePreprocessing
@@ -28,108 +22,6 @@ _TIMM_DATA: Any = timm_data  # its functions have no types
 _FAILURES = (OSError, RuntimeError, KeyError, IndexError, ValueError, AttributeError)
 _KEYS_SHOWN = 6
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
-
-
-class TimmEncoder(PhotoEncoder):
-    """A network of timm without its classifier.
-
-    Args:
-        model: The network; its own pooling is what ``auto`` means.
-        name: Its name in timm.
-        pool: ``auto``, ``class``, ``mean`` or ``max``.
-        preprocessing: For training.
-        predict_preprocessing: For held-out and new photos.
-        frozen: Whether it never learns.
-
-    Raises:
-        UsageError: ``pool = 'class'`` and the network has no class token.
-    """
-
-    def __init__(
-        self,
-        model: nn.Module,
-        name: str,
-        *,
-        pool: str,
-        preprocessing: ImagePreprocessing,
-        predict_preprocessing: ImagePreprocessing,
-        frozen: bool,
-    ) -> None:
-        traits: Any = model
-        width = int(traits.num_features)
-        if pool == "auto":
-            width = int(getattr(model, "head_hidden_size", None) or width)
-        super().__init__(width, frozen=frozen)
-        if pool == "class" and getattr(model, "cls_token", None) is None:
-            raise UsageError(
-                f"encoder.pool: timm:{name} has no class token; use 'mean', 'max' or 'auto'."
-            )
-        self.model = model
-        self.name = name
-        self.pool = pool
-        self._preprocessing = preprocessing
-        self._predict_preprocessing = predict_preprocessing
-        self._fingerprint = ""
-
-    @property
-    def preprocessing(self) -> ImagePreprocessing:
-        """What photos must go through in training."""
-        return self._preprocessing
-
-    @property
-    def predict_preprocessing(self) -> ImagePreprocessing:
-        """What held-out and new photos must go through."""
-        return self._predict_preprocessing
-
-    @property
-    def tail(self) -> EncoderTail:
-        """The whole network where it learns."""
-        return EncoderTail() if self.frozen else _Learning(self.model, self.pool)
-
-    def hold(self, views: Tensor) -> Held:
-        """Vectors ``(V, D)`` of a frozen network; otherwise the views."""
-        return (pooled(self.model, self.pool, views),) if self.frozen else (views,)
-
-    def fingerprint(self) -> str:
-        """A hash of the network's name, its pooling and all its weights."""
-        if self.frozen and self._fingerprint:
-            return self._fingerprint
-        self._fingerprint = hash_weights(self.model, "timm", self.name, self.pool)
-        return self._fingerprint
-
-
-class _Learning(EncoderTail):
-    """A network that learns from its first layer on.
-
-    Args:
-        model: The network.
-        pool: How its tokens become one vector.
-    """
-
-    def __init__(self, model: nn.Module, pool: str) -> None:
-        super().__init__()
-        self.model, self.pool = model, pool
-
-    def forward(self, held: Held) -> Encoded:
-        """Vectors of views ``(V, 3, H, W)``."""
-        return Encoded(pooled(self.model, self.pool, held[0]))
-
-
-def pooled(network: nn.Module, pool: str, views: Tensor) -> Tensor:
-    """Vectors ``(V, D)`` of views ``(V, 3, H, W)``."""
-    model: Any = network
-    if pool == "auto":
-        vectors: Tensor = model(views)
-        return vectors
-    tokens: Tensor = model.forward_features(views)
-    if tokens.ndim == 4:
-        channels_last = getattr(model, "output_fmt", "NCHW") == "NHWC"
-        tokens = tokens.flatten(1, 2) if channels_last else tokens.flatten(2).transpose(1, 2)
-    elif pool == "class":
-        return tokens[:, 0]
-    else:
-        tokens = tokens[:, getattr(model, "num_prefix_tokens", 0) :]
-    return tokens.mean(dim=1) if pool == "mean" else tokens.amax(dim=1)
 
 
 @encoders.register("timm", summary="any network of timm by its name")
@@ -159,11 +51,9 @@ def build(section: EncoderSection, views: ViewsSection, clean: CleanSection) -> 
     }
     return TimmEncoder(
         model,
-        name,
-        pool=section.pool,
+        section,
         preprocessing=ImagePreprocessing(size=size, **common),
         predict_preprocessing=ImagePreprocessing(size=predict_size, **common),
-        frozen=section.train == "head",
     )
 
 

@@ -11,6 +11,9 @@ from quadrat.experiment import Located, Section
 from quadrat.photos.schema import rules
 from quadrat.photos.schema.kinds import Rate
 
+Pool = Literal["auto", "class", "mean", "max", "gem"]
+"""How what is said of the places of a view becomes a vector."""
+
 
 @dataclass(frozen=True)
 class _LocatedRows(Located):
@@ -37,11 +40,42 @@ class EncoderSection(Section):
         "a line, or column:NAME, a column of the table with row numbers from 0.",
     )
     train: Literal["head", "all"] = Field(
-        "head", description="head: the encoder is frozen; all: it learns too."
+        "head",
+        description="head: the encoder is frozen, but for train_last_blocks; all: it learns.",
     )
-    learning_rate: Rate = Field(1e-5, description="Of the encoder, with encoder.train = 'all'.")
-    pool: Literal["auto", "class", "mean", "max"] = Field(
-        "auto", description="How tokens become one vector; auto: as the model was trained."
+    train_last_blocks: int | None = Field(
+        None,
+        ge=1,
+        description="So many of its last blocks (of a convolutional network: stages) learn; what "
+        "lies before them is computed once.",
+    )
+    learning_rate: Rate = Field(1e-5, description="Of what learns of the encoder.")
+    layer_decay: float = Field(
+        1.0,
+        gt=0.0,
+        le=1.0,
+        description="The last block learns at this share of the rate, the one before at its "
+        "square, and so on.",
+    )
+    freeze_epochs: int = Field(
+        0, ge=0, description="In so many first epochs the encoder does not learn yet."
+    )
+    checkpointing: bool = Field(
+        False,
+        description="Compute blocks that learn again in the backward pass: less memory, more time.",
+    )
+    pool: Pool | tuple[Pool, ...] = Field(
+        "auto",
+        description="How places become one vector: auto (as the model was trained), class, mean, "
+        "max or gem (generalised mean); several are joined.",
+    )
+    layers: tuple[int, ...] = Field(
+        (),
+        description="Numbers of the blocks whose vectors are joined, negative ones from the end; "
+        "by default the last one alone. Blocks after the highest do not run.",
+    )
+    tokens: bool = Field(
+        False, description="Keep what is said of each place of a view, for fusions that ask for it."
     )
     cache: bool = Field(
         True,
@@ -58,6 +92,16 @@ class EncoderSection(Section):
     def keeps(self) -> bool:
         """Whether what a frozen part says of photos is computed once and kept."""
         return self.precomputed or (self.cache and self.train == "head")
+
+    @property
+    def learns(self) -> bool:
+        """Whether anything of the encoder learns."""
+        return self.train == "all" or self.train_last_blocks is not None
+
+    @property
+    def pools(self) -> tuple[str, ...]:
+        """The poolings whose vectors are joined."""
+        return (self.pool,) if isinstance(self.pool, str) else self.pool
 
     @model_validator(mode="before")
     @classmethod

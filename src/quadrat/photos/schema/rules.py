@@ -109,6 +109,11 @@ def encoder_problems(encoder: EncoderSection) -> Iterator[Problem]:
     if encoder.precomputed:
         if encoder.train != "head":
             yield ("train",), "features computed elsewhere cannot be trained; set it to 'head'"
+        if encoder.train_last_blocks is not None:
+            yield (
+                ("train_last_blocks",),
+                "features computed elsewhere cannot be trained; leave it out",
+            )
         if encoder.rows is None:
             yield (
                 ("rows",),
@@ -118,10 +123,31 @@ def encoder_problems(encoder: EncoderSection) -> Iterator[Problem]:
             yield ("weights",), "features computed elsewhere have no weights; leave it out"
         if encoder.pool != "auto":
             yield ("pool",), "features computed elsewhere are pooled already; leave it out"
+        for key in ("layers", "tokens"):
+            if getattr(encoder, key):
+                yield (key,), "features computed elsewhere are vectors already; leave it out"
     elif encoder.rows is not None:
         yield ("rows",), "only encoder.name = 'precomputed:FILE.npy' has rows; leave it out"
     if encoder.weights == "bundled" and encoder.name != BUNDLED:
         yield ("weights",), f"only {BUNDLED} is bundled; use 'hub', 'none' or a file"
+    yield from _learning_problems(encoder)
+    if not encoder.pools:
+        yield ("pool",), "name at least one pooling"
+    for name in dict.fromkeys(_repeated(encoder.pools)):
+        yield ("pool",), f"'{name}' stands there twice"
+
+
+def _learning_problems(encoder: EncoderSection) -> Iterator[Problem]:
+    """Keys of an encoder that learns, and which of its blocks do."""
+    if encoder.train == "all" and encoder.train_last_blocks is not None:
+        yield ("train_last_blocks",), "encoder.train = 'all' trains all blocks; leave one out"
+    if not encoder.learns:
+        for key in _changed(encoder, "layer_decay", "freeze_epochs", "checkpointing"):
+            yield (
+                (key,),
+                "the encoder is frozen; leave it out, or set encoder.train_last_blocks or "
+                "encoder.train = 'all'",
+            )
 
 
 def sampling_problems(sampling: SamplingSection) -> Iterator[Problem]:
@@ -151,6 +177,7 @@ def experiment_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
     yield from network_problems(experiment)
     yield from _order_problems(experiment)
     yield from _augment_problems(experiment)
+    yield from _freezing_problems(experiment)
     if experiment.encoder.precomputed:
         if experiment.augment.flips != "none":
             yield ("augment", "flips"), "features computed elsewhere cannot be mirrored; use 'none'"
@@ -192,6 +219,15 @@ def _augment_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
     one = experiment.views.kind == "whole" and not data.sample_columns
     if augment.view_dropout > 0.0 and one:
         yield ("augment", "view_dropout"), "samples have one view, which always stays; leave it out"
+
+
+def _freezing_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
+    epochs = experiment.optimiser.epochs
+    if experiment.encoder.freeze_epochs >= epochs:
+        yield (
+            ("encoder", "freeze_epochs"),
+            f"the encoder would not learn in any of the {epochs} epochs of optimiser.epochs",
+        )
 
 
 def _target_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
