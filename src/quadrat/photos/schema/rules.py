@@ -142,7 +142,7 @@ def _learning_problems(encoder: EncoderSection) -> Iterator[Problem]:
     if encoder.train == "all" and encoder.train_last_blocks is not None:
         yield ("train_last_blocks",), "encoder.train = 'all' trains all blocks; leave one out"
     if not encoder.learns:
-        for key in _changed(encoder, "layer_decay", "freeze_epochs", "checkpointing"):
+        for key in changed(encoder, "layer_decay", "freeze_epochs", "checkpointing"):
             yield (
                 (key,),
                 "the encoder is frozen; leave it out, or set encoder.train_last_blocks or "
