@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from quadrat.engine import Backend
 from quadrat.errors import DataError
@@ -22,7 +23,11 @@ CNN = {"name": "timm:test_efficientnet", "weights": "none"}
 
 
 def trained(
-    folder: Path, *, epochs: int = 2, **sections: Mapping[str, Any]
+    folder: Path,
+    *,
+    epochs: int = 2,
+    history: list[dict[str, Any]] | None = None,
+    **sections: Mapping[str, Any],
 ) -> tuple[NetworkLearner, Fitted, Samples]:
     paint(folder, ROWS)
     given = experiment(
@@ -39,7 +44,13 @@ def trained(
     learner = NetworkLearner(given, Backend.create("cpu", "fp32"))
     # Without inner rows the last state is kept, not the start.
     parts = Part(samples.take(np.arange(12))), Part(samples.take(np.arange(0)))
-    return learner, learner.fit(*parts), samples.take(np.arange(12, ROWS))
+
+    def keep(record: Mapping[str, Any]) -> bool:
+        if history is not None:
+            history.append(dict(record))
+        return False
+
+    return learner, learner.fit(*parts, on_epoch=keep), samples.take(np.arange(12, ROWS))
 
 
 def answers_alike_when_read_back(
@@ -88,6 +99,44 @@ def test_every_loss_trains(tmp_path: Path, sections: dict[str, Any]):
         assert (predicted.mean <= predicted.upper).all()
     if fitted.member.network.weighting is not None:
         assert (fitted.member.network.weighting() != 0).all()
+
+
+BESIDE = {"bins": 3, "auxiliary": ["height_cm", "site"]}
+
+
+@pytest.mark.parametrize("weighting", ["fixed", "uncertainty"])
+@pytest.mark.parametrize("feed_back", [True, False])
+def test_what_is_learnt_beside_shows_in_the_history(
+    tmp_path: Path, feed_back: bool, weighting: str
+):
+    history: list[dict[str, Any]] = []
+    head = {**BESIDE, "feed_back": feed_back, "bins_weight": 0.2}
+    learner, fitted, held_out = trained(
+        tmp_path, epochs=8, head=head, loss={"weighting": weighting}, history=history
+    )
+    answers_alike_when_read_back(tmp_path, learner, fitted, held_out)
+    for name in ("target_loss", "bins_loss", "auxiliary_loss"):
+        assert all(np.isfinite(record[name]) for record in history)
+    assert history[-1]["bins_loss"] < history[0]["bins_loss"]
+    if weighting == "fixed":
+        last = history[-1]
+        total = last["target_loss"] + 0.2 * last["bins_loss"] + 0.1 * last["auxiliary_loss"]
+        assert last["loss"] == pytest.approx(total, rel=1e-5)
+
+
+def test_what_is_fed_back_changes_answers_without_metadata_only(tmp_path: Path):
+    learner, fitted, held_out = trained(tmp_path, head={**BESIDE, "feed_back": True})
+    network = fitted.member.network
+    assert network.told is not None
+
+    def said(*, hide: bool) -> Any:
+        return fitted.member.answer(held_out, learner.source, hide_metadata=hide).parameters
+
+    before = said(hide=False), said(hide=True)
+    with torch.no_grad():
+        network.told.layers[-1].bias.add_(3.0)  # type: ignore[operator, union-attr]
+    np.testing.assert_array_equal(said(hide=False), before[0])
+    assert not np.allclose(said(hide=True), before[1])
 
 
 def test_amounts_are_never_negative_in_training_either(tmp_path: Path):

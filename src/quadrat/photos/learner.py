@@ -30,6 +30,7 @@ from quadrat.photos.encoders import PhotoEncoder, create_encoder
 from quadrat.photos.features.source import FeatureSource
 from quadrat.photos.fusion import Metadata
 from quadrat.photos.heads import AmountsHead
+from quadrat.photos.heads.auxiliary import AuxiliaryLoss, bin_edges
 from quadrat.photos.member import Member, lowest_values
 from quadrat.photos.network.photos_network import PhotosNetwork
 from quadrat.photos.network.spec import NetworkSpec, transform_of
@@ -220,7 +221,7 @@ class _Training:
             network = PhotosNetwork(spec, encoder.rest())
         # The start is the best linear answer already; a learning encoder moves below it.
         network.start.requires_grad_(not encoder.frozen and network.head.corrects)
-        network.fusion.requires_grad_(network.head.uses_fused)
+        network.fusion.requires_grad_(network.head.uses_fused or spec.bins > 0)
         return network
 
     def _begin_head(self) -> None:
@@ -348,6 +349,18 @@ class _Training:
             lambda parameters: self._answer(parameters).prediction(),
             self.learner.balance.project,
             self.scaler,
+            self._auxiliary(),
+        )
+
+    def _auxiliary(self) -> AuxiliaryLoss:
+        head = self.experiment.head
+        targets = self.scaler.transform(self.train.samples.targets)
+        return AuxiliaryLoss(
+            bin_edges(targets, head.bins) if head.bins else None,
+            target_weights(self.experiment),
+            head.bins_weight,
+            self.network.spec.auxiliary(),
+            head.auxiliary_weight,
         )
 
     def _answer(self, parameters: Array) -> Answer:

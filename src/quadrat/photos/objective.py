@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from quadrat.engine import Losses
 from quadrat.errors import UsageError
 from quadrat.photos.batches import PhotoBatch
+from quadrat.photos.heads.auxiliary import AuxiliaryLoss, Part
 from quadrat.photos.network.photos_network import Output
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.scoring import crps_normal, primary_direction, regression_scores, weight_vector
-from quadrat.targets import DISTRIBUTIONS, Prediction, Shape, TargetLoss, TargetScaler
+from quadrat.targets import (
+    DISTRIBUTIONS,
+    LossValues,
+    Prediction,
+    Shape,
+    TargetLoss,
+    TargetScaler,
+)
 from quadrat.targets.weighting import uncertainty_weighted
 
 Array = NDArray[np.float64]
@@ -66,6 +74,7 @@ class PhotosObjective:
         predict: Parameters ``(N, T, P)`` to predictions in the targets' units.
         balanced: Predictions ``(N, T)`` to balanced ones.
         weights: Of the targets in weighted scores ``(T,)``.
+        auxiliary: Losses beside that of the targets.
     """
 
     primary: str
@@ -74,6 +83,7 @@ class PhotosObjective:
     predict: Callable[[Array], Prediction]
     balanced: Callable[[Array], Array]
     weights: Array
+    auxiliary: AuxiliaryLoss = field(default_factory=AuxiliaryLoss)
 
     @classmethod
     def of(
@@ -83,6 +93,7 @@ class PhotosObjective:
         predict: Callable[[Array], Prediction],
         balanced: Callable[[Array], Array],
         scaler: TargetScaler,
+        auxiliary: AuxiliaryLoss | None = None,
     ) -> PhotosObjective:
         """The objective of an experiment for one training.
 
@@ -92,13 +103,15 @@ class PhotosObjective:
             predict: From parameters to predictions.
             balanced: From predictions to balanced ones.
             scaler: The scale that the targets are learnt on.
+            auxiliary: Losses beside that of the targets; None: none.
         """
         kind: str = experiment.loss.kind
         if kind == "auto":
             kind = DISTRIBUTIONS[experiment.head.distribution].default_loss
         criterion = TargetLoss(kind, target_weights(experiment), _shape(experiment, scaler))
         weights = weight_vector(experiment.score.weights, experiment.data.targets)
-        return cls(experiment.score.primary, criterion, truth, predict, balanced, weights)
+        primary, beside = experiment.score.primary, auxiliary or AuxiliaryLoss()
+        return cls(primary, criterion, truth, predict, balanced, weights, beside)
 
     @property
     def higher_is_better(self) -> bool:
@@ -109,12 +122,25 @@ class PhotosObjective:
         """The loss of a batch."""
         output: Output = module(batch)
         values = self.criterion(output.parameters, batch.targets)
+        beside = self.auxiliary.parts(output.auxiliary, batch.targets, batch.metadata)
         if output.log_variances is None:
-            return Losses(values.total, per_sample=values.per_sample)
+            if not beside:
+                return Losses(values.total, per_sample=values.per_sample)
+            total = values.total + sum(part.weight * part.value for part in beside)
+        else:
+            total = self._weighed(values, beside, output.log_variances)
+        parts = {"target_loss": values.total} | {part.name: part.value for part in beside}
+        return Losses(total, {k: v.detach() for k, v in parts.items()}, values.per_sample)
+
+    def _weighed(self, values: LossValues, beside: Sequence[Part], log_variances: Tensor) -> Tensor:
+        """The total with learnt weights: of the targets, and of what is learnt beside."""
+        split = len(values.per_target)
         total = uncertainty_weighted(
-            values.per_target, self.criterion.weights, output.log_variances, values.known
+            values.per_target, self.criterion.weights, log_variances[:split], values.known
         )
-        return Losses(total, {"target_loss": values.total.detach()}, values.per_sample)
+        for part, s in zip(beside, log_variances[split:], strict=True):
+            total = total + part.weight * part.known * ((-s).exp() * part.value + s)
+        return total
 
     def evaluator(self) -> InnerScores:
         """A fresh evaluator."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -13,6 +15,7 @@ from quadrat.photos.augment.mixing import Mix
 from quadrat.photos.encoders import EncoderTail, Held
 from quadrat.photos.fusion import Metadata, MetadataDropout, SampleViews, fusions, mean_by_owner
 from quadrat.photos.heads import heads
+from quadrat.photos.heads.auxiliary import BINS, METADATA, MetadataHead
 from quadrat.photos.network.spec import NetworkSpec
 from quadrat.photos.network.start import LinearStart
 from quadrat.targets.weighting import UncertaintyWeights
@@ -56,11 +59,13 @@ class Output(NamedTuple):
 
     Attributes:
         parameters: Of the targets ``(B, T, P)``, float32, on the scale of the target scaler.
+        auxiliary: What is said beside them, by name; see `quadrat.photos.heads.auxiliary`.
         log_variances: Of the losses, where their weights are learnt; see
             `quadrat.targets.weighting`.
     """
 
     parameters: Tensor
+    auxiliary: Mapping[str, Tensor] = MappingProxyType({})
     log_variances: Tensor | None = None
 
 
@@ -90,21 +95,35 @@ class PhotosNetwork(nn.Module):
         self.hide = MetadataDropout(spec.metadata_dropout, spec.category_dropout)
         self.fusion = fusions[spec.fusion](spec.fusion_spec())
         self.head = heads[spec.head](spec.head_spec())
-        learnt = spec.weighting == "uncertainty"
-        self.weighting = UncertaintyWeights(spec.targets) if learnt else None
+        columns = spec.auxiliary()
+        self.bins = nn.Linear(spec.fusion_hidden, spec.targets * spec.bins) if spec.bins else None
+        self.told = (
+            MetadataHead(spec.photo_width, spec.fusion_hidden, columns) if len(columns) else None
+        )
+        tasks = spec.targets + (self.bins is not None) + (self.told is not None)
+        self.weighting = UncertaintyWeights(tasks) if spec.weighting == "uncertainty" else None
 
     def forward(self, batch: NetworkInput) -> Output:
         """What is said of the samples of a batch."""
         metadata = self.hide(batch.metadata)
         views = self.see(batch, len(metadata.numeric))
-        fused = self.fusion(views, metadata)
+        auxiliary: dict[str, Tensor] = {}
+        seen = metadata
+        if self.told is not None:
+            auxiliary[METADATA] = said = self.told(views.photos)
+            seen = self.told.fill(metadata, said) if self.spec.feed_back else metadata
+        fused = self.fusion(views, seen)
         mix = batch.mix or _unmixed
         with torch.autocast(fused.device.type, enabled=False):
-            parameters: Tensor = self.head(mix(fused.float()), views)
+            fused = mix(fused.float())
+            if self.bins is not None:
+                logits = self.bins(fused)
+                auxiliary[BINS] = logits.reshape(len(fused), self.spec.targets, self.spec.bins)
+            parameters: Tensor = self.head(fused, views)
             if self.head.corrects:
                 start = mix(self.start(views.photos, metadata))
                 parameters = self._corrected(parameters, start)
-        return Output(parameters, self.weighting() if self.weighting else None)
+        return Output(parameters, auxiliary, self.weighting() if self.weighting else None)
 
     def see(self, batch: NetworkInput, count: int) -> SampleViews:
         """The views of B samples as fusion and head see them.
@@ -132,7 +151,7 @@ class PhotosNetwork(nn.Module):
 
     def beside_encoder(self) -> list[nn.Module]:
         """The parts that learn at the head's rate."""
-        parts = [self.start, self.fusion, self.head, self.weighting]
+        parts = [self.start, self.fusion, self.head, self.bins, self.told, self.weighting]
         return [part for part in parts if part is not None]
 
     @torch.no_grad()

@@ -9,6 +9,7 @@ from typing import Any
 from quadrat.photos.encoders import PhotoEncoder
 from quadrat.photos.fusion import FusionSpec
 from quadrat.photos.heads import HeadSpec
+from quadrat.photos.heads.auxiliary import Columns
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.photos.schema.network_rules import AMOUNTS
 from quadrat.runtime.balance import Balance, Identity
@@ -43,6 +44,10 @@ class NetworkSpec:
         transform: Of the targets' scale.
         quantiles: Levels of the distribution ``quantile``.
         weighting: How the losses of targets become one.
+        bins: Intervals that targets are sorted into beside; 0: none.
+        auxiliary_numeric: Numeric columns that are predicted beside, by position.
+        auxiliary_categorical: Categorical ones.
+        feed_back: Whether their predictions stand in for unknown ones.
     """
 
     photo_width: int
@@ -65,6 +70,10 @@ class NetworkSpec:
     transform: str = "none"
     quantiles: tuple[float, ...] = ()
     weighting: str = "fixed"
+    bins: int = 0
+    auxiliary_numeric: tuple[int, ...] = ()
+    auxiliary_categorical: tuple[int, ...] = ()
+    feed_back: bool = False
 
     @classmethod
     def of(
@@ -109,7 +118,16 @@ class NetworkSpec:
             transform=transform_of(experiment),
             quantiles=experiment.loss.quantiles if head.distribution == "quantile" else (),
             weighting=experiment.loss.weighting,
+            bins=head.bins,
+            auxiliary_numeric=_places(data.numeric, head.auxiliary),
+            auxiliary_categorical=_places(data.categorical, head.auxiliary),
+            feed_back=head.feed_back,
         )
+
+    def auxiliary(self) -> Columns:
+        """The columns of metadata that are predicted beside the targets."""
+        counts = tuple(self.cardinalities[place] for place in self.auxiliary_categorical)
+        return Columns(self.auxiliary_numeric, self.auxiliary_categorical, counts)
 
     def make_distribution(self) -> Distribution:
         """What the head says about a target."""
@@ -165,6 +183,10 @@ def _summing(experiment: PhotosExperiment) -> tuple[tuple[int, ...], ...]:
     identities = tuple(Identity(i.total, i.parts) for i in experiment.balance)
     summing = Balance(experiment.data.targets, identities).summing
     return tuple(tuple(int(entry) for entry in row) for row in summing)
+
+
+def _places(names: Sequence[str], wanted: Sequence[str]) -> tuple[int, ...]:
+    return tuple(place for place, name in enumerate(names) if name in wanted)
 
 
 def _as_lists(value: Any) -> Any:

@@ -45,3 +45,19 @@ class HeadSection(Section):
     learning_rate: Rate | None = Field(
         None, description="Of head and fusion; optimiser.learning_rate if unset."
     )
+    bins: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Sort every target into so many intervals beside predicting it, cut at "
+        "quantiles of the training values; 0: none.",
+    )
+    bins_weight: Rate = Field(0.1, description="Weight of the intervals' cross-entropy.")
+    auxiliary: tuple[str, ...] = Field(
+        (), description="Metadata columns that the photo alone shall predict too."
+    )
+    auxiliary_weight: Rate = Field(0.1, description="Weight of the loss of those.")
+    feed_back: bool = Field(
+        False,
+        description="Give the fusion what head.auxiliary predicts where the true value is unknown.",
+    )

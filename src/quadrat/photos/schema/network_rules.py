@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from quadrat.errors import ExperimentError
+from quadrat.errors import ExperimentError, closest
 
 if TYPE_CHECKING:
     from quadrat.experiment import Section
@@ -81,12 +81,32 @@ def _head_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
             ("head", "distribution"),
             f"head.kind = '{head.kind}' says amounts, with 'point' or 'gaussian'",
         )
+    yield from _auxiliary_problems(experiment)
     if head.kind == "ratio" and not _one_total(experiment):
         yield (
             ("head", "kind"),
             "'ratio' divides one total among all other targets; name it in [[balance]], or use "
             "'parts'",
         )
+
+
+def _auxiliary_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
+    head, data = experiment.head, experiment.data
+    if head.bins == 1:
+        yield ("head", "bins"), "one interval holds everything; use 2 or more, or 0 for none"
+    if changed(head, "bins_weight") and not head.bins:
+        yield ("head", "bins_weight"), "there are no intervals; set head.bins, or leave it out"
+    if changed(head, "auxiliary_weight", "feed_back") and not head.auxiliary:
+        key = changed(head, "auxiliary_weight", "feed_back")[0]
+        yield ("head", key), "nothing is predicted beside; set head.auxiliary, or leave it out"
+    columns = (*data.numeric, *data.categorical)
+    for name in head.auxiliary:
+        if name not in columns:
+            hint = closest(name, columns)
+            yield (
+                ("head", "auxiliary"),
+                f"'{name}' is neither in data.numeric nor in data.categorical.{hint}",
+            )
 
 
 def _one_total(experiment: PhotosExperiment) -> bool:
