@@ -181,3 +181,24 @@ def test_a_finished_run_goes_on_with_more_epochs(
     other = quadrat(*arguments, "--resume", first, "--set", "seed=7")
     assert other.code == 1
     assert "seed: 42 then, 7 now" in other.err
+
+
+def test_habits_of_training_and_a_refit_that_answers(
+    quadrat: Callable[..., Outcome], pasture: PastureWorld, tmp_path: Path
+):
+    habits = [
+        "average.swa=0.4", "sampling.kind=class", "sampling.column=State",
+        "curriculum.kind=fractal", "curriculum.target=Dry_Total_g", "run.refit=true",
+    ]  # fmt: skip
+    overrides = [part for habit in habits for part in ("--set", habit)]
+    done = quadrat("train", "pasture-frozen", "--out", tmp_path, *settings(pasture), *overrides)
+    assert done.code == 0, done.err
+    assert "for the mean of 2 states; the best state has" in done.err
+    assert "refit on all samples" in done.err
+    run = Path(done.last_line)
+    (member,) = json.loads((run / "model.json").read_text())["members"]
+    assert member["weights"] == "refit/model.safetensors"
+    answers = quadrat("predict", run, "--data", pasture.test, "--out", tmp_path / "answers.csv")
+    assert answers.code == 0, answers.err
+    judged = quadrat("evaluate", run, "--data", pasture.truth, "--json")
+    assert "learnt from all samples" in json.loads(judged.out)["protocol"]["words"]

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,31 @@ def test_more_epochs_go_on_and_the_rate_never_climbs(backend, tmp_path):
     assert len(rates) == 7
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] == pytest.approx(1e-6)
+
+
+def test_stopping_after_some_epochs_is_the_beginning_of_all_of_them(backend):
+    epochs = 5
+    x, y = toy_data()
+    states = []
+
+    class Following(ToyObjective):
+        def loss(self, module, batch):
+            states.append(weights(module))
+            return super().loss(module, batch)
+
+    def run(objective, stop_after):
+        torch.manual_seed(0)
+        module = ToyModule()
+        settings = replace(toy_settings(epochs=epochs), stop_after=stop_after)
+        result = fit(module, toy_batches(x, y), objective, settings, backend=backend)
+        return module, result
+
+    run(Following(), None)
+    for stop_after in (0, 3):
+        module, result = run(ToyObjective(), stop_after)
+        assert result.epochs == result.best_epoch == stop_after
+        expected = states[stop_after * len(toy_batches(x, y))]
+        assert all(torch.equal(a, b) for a, b in zip(expected, weights(module), strict=True))
 
 
 def test_a_finished_training_is_not_trained_again(backend, tmp_path):

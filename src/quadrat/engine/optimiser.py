@@ -44,6 +44,9 @@ class FitSettings:
         seed: Of everything random in this fit.
         score_initial: Score the module before its first step, so that a good initialisation can
             turn out to be the best state.
+        stop_after: End after so many epochs, while schedule and averages are planned for all of
+            them; None: train all.
+        label: What messages call this training; its fold by default.
     """
 
     optimiser: OptimiserSection
@@ -51,6 +54,8 @@ class FitSettings:
     run: RunSection
     seed: int
     score_initial: bool = False
+    stop_after: int | None = None
+    label: str = ""
 
 
 def parameter_groups(

@@ -108,7 +108,7 @@ class Training:
         self.folder, self.fold = state, fold
         self.history = history if backend.is_main else None
         self.groups = groups
-        self.label = f"fold {fold}"
+        self.label = settings.label or f"fold {fold}"
         self.position = Position()
         self.guard = FiniteGuard(backend.device)
         self._sums: dict[str, Tensor] = {}  # on the device: a number a step would wait for it
@@ -153,7 +153,9 @@ class Training:
         """Whether all epochs are over, or patience is."""
         section = self.settings.optimiser
         impatient = 0 < section.patience <= self.position.waited
-        return self.position.epoch >= section.epochs or (impatient and self.position.batch == 0)
+        stop_after = self.settings.stop_after
+        last = section.epochs if stop_after is None else min(stop_after, section.epochs)
+        return self.position.epoch >= last or (impatient and self.position.batch == 0)
 
     def end(self) -> FitResult:
         """Saves the last state, then puts the chosen one, or an average, into the module."""

@@ -175,6 +175,11 @@ class Experiment(BaseModel):
             raise ValueError(
                 "optimiser.patience may end the training before average.swa begins; set one to 0"
             )
+        if self.average.snapshots > self.optimiser.epochs:
+            raise ValueError(
+                f"average.snapshots = {self.average.snapshots} states cannot come from "
+                f"{self.optimiser.epochs} epochs; set optimiser.epochs higher"
+            )
         if self.average.snapshot_of == "predictions" and not self.averages_predictions:
             raise ValueError(
                 f"average.snapshot_of = 'predictions' is not for the family '{self.family}', whose "

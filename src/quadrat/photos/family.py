@@ -48,6 +48,8 @@ def evaluate(run: Run, table: Path | None, into: Path | None = None) -> dict[str
     if into is not None:
         write_table(answered.predicted.frame(), into / "predictions.parquet")
     by_what = f"the mean of {len(predictor.members)} models"
+    if experiment.run.refit:
+        by_what = "one model that learnt from all samples of the training table"
     return score_table(run, experiment, answered, by_what=by_what)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -70,15 +71,21 @@ class Part:
 
 
 class Fitted(NamedTuple):
-    """A trained member and how its training went.
+    """What a training gave, and how it went.
 
     Attributes:
-        member: The member.
+        members: The trained member; with ``average.snapshot_of = "predictions"`` one for each of
+            the best states, the best one first.
         result: What the engine says.
     """
 
-    member: Member
+    members: tuple[Member, ...]
     result: FitResult
+
+    @property
+    def member(self) -> Member:
+        """The best member."""
+        return self.members[0]
 
 
 def balance_of(experiment: PhotosExperiment) -> Balance:
@@ -137,8 +144,10 @@ class NetworkLearner:
         state: Path | None = None,
         history: HistoryLog | None = None,
         on_epoch: OnEpoch | None = None,
+        stop_after: int | None = None,
+        label: str = "",
     ) -> Fitted:
-        """Trains one member.
+        """Trains one member, or one for each state that is wanted.
 
         The linear start is fitted on the training rows, the rest is trained to correct it, and the
         state that predicts the inner rows best is kept: the start itself, if nothing is better.
@@ -152,6 +161,8 @@ class NetworkLearner:
             state: Folder of saved states; training goes on from what lies there.
             history: Receives a record an epoch.
             on_epoch: Called with every record; training ends when it returns True.
+            stop_after: End after so many epochs of those that are planned.
+            label: What messages call the training; the fold by default.
 
         Raises:
             DataError: Photos cannot be read, or targets cannot be learnt.
@@ -166,6 +177,8 @@ class NetworkLearner:
             self.experiment.run,
             seed=training.seed,
             score_initial=True,
+            stop_after=stop_after,
+            label=label,
         )
         result = fit(
             network,
@@ -180,10 +193,13 @@ class NetworkLearner:
             groups=training.parameter_groups(),
             on_epoch=on_epoch,
         )
-        member = training.member()
+        members = [training.member(other) for other in training.others(result)]
+        members.insert(0, training.member(network))
         if self.encoder.frozen and len(inner):
             training.fit_start(with_inner=True)
-        return Fitted(member, result)
+            for member in members[1:]:
+                member.network.start.load_state_dict(network.start.state_dict())
+        return Fitted(tuple(members), result)
 
 
 class _Training:
@@ -379,10 +395,19 @@ class _Training:
             groups += network.encoder.parameter_groups(encoder_rate, section.weight_decay)
         return groups
 
-    def member(self) -> Member:
-        """The trained member, with the covariance of its errors on the inner rows."""
+    def others(self, result: FitResult) -> list[PhotosNetwork]:
+        """The networks of the states that answer besides the best one, on the CPU."""
+        found = []
+        for state in result.states[1:]:
+            network = copy.deepcopy(self.network).cpu()
+            network.load_state_dict(state)
+            found.append(network)
+        return found
+
+    def member(self, network: PhotosNetwork) -> Member:
+        """A trained member, with the covariance of its errors on the inner rows."""
         means = tuple(np.nanmean(self.train.samples.targets, axis=0).tolist())
-        member = Member(self.network, self.metadata, self.scaler, self.floor, means)
+        member = Member(network, self.metadata, self.scaler, self.floor, means)
         if self.experiment.balance_method.kind != "project-covariance" or not len(self.inner):
             return member
         samples = self.inner.samples

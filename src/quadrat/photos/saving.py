@@ -8,6 +8,7 @@ are installed with quadrat are not written, and features computed elsewhere stay
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +28,34 @@ from quadrat.photos.schema import PhotosExperiment
 from quadrat.runs import FORMAT_VERSION, atomic_path, read_json, write_json, write_text
 
 KIND = "photos-network"
-WEIGHTS = "folds/{}/model.safetensors"
+REFIT = "refit/model.safetensors"
+"""Weights of the member that learnt from all samples, where there is one."""
+
+
+def weights_of(fold: int, place: int = 0) -> str:
+    """Where the weights of a fold's member lie: of its first, or of another of its members."""
+    name = f"model-{place + 1}" if place else "model"
+    return f"folds/{fold}/{name}.safetensors"
 
 
 def save_predictor(predictor: PhotosPredictor, folder: Path) -> None:
     """Writes a predictor: its experiment, description and weights."""
     folder.mkdir(parents=True, exist_ok=True)
-    for index, member in enumerate(predictor.members):
-        member.save_weights(folder / WEIGHTS.format(index))
+    places = [weights_of(index) for index in range(len(predictor.members))]
+    for member, place in zip(predictor.members, places, strict=True):
+        member.save_weights(folder / place)
     write_text(folder / "experiment.toml", predictor.experiment.to_toml())
-    describe_predictor(predictor, folder)
+    describe_predictor(predictor, folder, places)
 
 
-def describe_predictor(predictor: PhotosPredictor, folder: Path) -> None:
-    """Writes what belongs to a predictor besides its experiment and its members' weights."""
+def describe_predictor(predictor: PhotosPredictor, folder: Path, places: Sequence[str]) -> None:
+    """Writes what belongs to a predictor besides its experiment and its members' weights.
+
+    Args:
+        predictor: The predictor.
+        folder: Where it lies.
+        places: Where in it the weights of each member lie.
+    """
     members = [member.to_json() for member in predictor.members]
     write_json(folder / "preprocessing.json", _preprocessing(predictor, members))
     model = {
@@ -49,8 +64,8 @@ def describe_predictor(predictor: PhotosPredictor, folder: Path) -> None:
         "targets": list(predictor.experiment.data.targets),
         "encoder": _save_encoder(predictor, folder),
         "members": [
-            {"weights": WEIGHTS.format(index), "network": member["network"]}
-            for index, member in enumerate(members)
+            {"weights": place, "network": member["network"]}
+            for place, member in zip(places, members, strict=True)
         ],
     }
     write_json(folder / "model.json", model)

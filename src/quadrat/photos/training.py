@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,8 @@ from quadrat.photos.member import Member
 from quadrat.photos.objective import require_primary
 from quadrat.photos.predictor import PhotosPredictor, TablePredictor
 from quadrat.photos.preparation import Prepared, prepare, report_json
-from quadrat.photos.saving import WEIGHTS, describe_predictor
+from quadrat.photos.refit import refit
+from quadrat.photos.saving import REFIT, describe_predictor, weights_of
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.photos.submission import make_submission, names_rows
 from quadrat.runs import History, Run, read_json, write_json
@@ -62,17 +64,21 @@ def train(
         current_progress().warn(warning)
     learner = NetworkLearner(experiment, backend)
     _encode_ahead(learner, prepared)
-    members, held_out = [], []
-    for fold in prepared.folds:
-        member, predicted = _fold(learner, prepared, fold, run, history, on_epoch)
-        members.append(member)
-        held_out.append(predicted)
+    folds = [_fold(learner, prepared, fold, run, history, on_epoch) for fold in prepared.folds]
+    held_out = [fold.held_out for fold in folds]
+    members = {
+        weights_of(number, place): member
+        for number, fold in enumerate(folds)
+        for place, member in enumerate(fold.members)
+    }
+    if experiment.run.refit:
+        members = {REFIT: _refit(learner, prepared, run, folds)}
     metrics = judge(experiment, prepared, held_out).to_dict()
     if backend.is_main:
         oof = oof_table(list(prepared.folds), held_out, experiment.data.targets)
         write_table(oof, run.path("oof.parquet"))
-        predictor = PhotosPredictor(experiment, members, learner.source)
-        describe_predictor(predictor, run.folder)
+        predictor = PhotosPredictor(experiment, list(members.values()), learner.source)
+        describe_predictor(predictor, run.folder, list(members))
         predict_test(predictor, run)
         write_json(run.path("metrics.json"), metrics)
     backend.wait()
@@ -108,6 +114,20 @@ def _encode_ahead(learner: NetworkLearner, prepared: Prepared) -> None:
         predictor.samples(experiment.data.test)
 
 
+class _Fold(NamedTuple):
+    """A finished fold.
+
+    Attributes:
+        members: Who answer together.
+        held_out: What they said about its held-out samples.
+        best_epoch: When they were best.
+    """
+
+    members: tuple[Member, ...]
+    held_out: HeldOut
+    best_epoch: int
+
+
 def _fold(
     learner: NetworkLearner,
     prepared: Prepared,
@@ -115,7 +135,7 @@ def _fold(
     run: Run,
     history: History,
     on_epoch: OnEpoch | None,
-) -> tuple[Member, HeldOut]:
+) -> _Fold:
     """Trains a fold, or reads what it left."""
     experiment, samples = learner.experiment, prepared.samples
     folder = run.fold(fold.index)
@@ -124,7 +144,7 @@ def _fold(
     marker = folder / "fold.json"
     if learner.backend.agree(marker.exists() and read_json(marker)["goal"] == goal):
         held_out = HeldOut.read(_held_out_path(run, fold), ids, experiment.data.targets)
-        return _read_member(learner, run, fold), held_out
+        return _Fold(_read_members(learner, run, fold), held_out, read_json(marker)["best_epoch"])
     fitted = learner.fit(
         part_of(prepared, fold.train),
         part_of(prepared, fold.inner),
@@ -133,14 +153,30 @@ def _fold(
         history=history,
         on_epoch=on_epoch,
     )
-    held_out = _predict_held_out(learner, fitted.member, prepared, fold)
+    held_out = _predict_held_out(learner, fitted.members, prepared, fold)
+    result = fitted.result
     if learner.backend.is_main:
-        fitted.member.save_weights(run.path(WEIGHTS.format(fold.index)))
+        for place, member in enumerate(fitted.members):
+            member.save_weights(run.path(weights_of(fold.index, place)))
         held_out.save(_held_out_path(run, fold), fold.index, experiment.data.targets)
-        member = fitted.member.to_json()
-        ended = {"best_epoch": fitted.result.best_epoch, "epochs": fitted.result.epochs}
-        write_json(marker, {"name": fold.name, "goal": goal, **ended, "member": member})
-    return fitted.member, held_out
+        members = [member.to_json() for member in fitted.members]
+        ended: dict[str, Any] = {"best_epoch": result.best_epoch, "epochs": result.epochs}
+        ended |= {"averaged": list(result.averaged)} if result.averaged else {}
+        write_json(marker, {"name": fold.name, "goal": goal, **ended, "members": members})
+    return _Fold(fitted.members, held_out, result.best_epoch)
+
+
+def _refit(learner: NetworkLearner, prepared: Prepared, run: Run, folds: Sequence[_Fold]) -> Member:
+    """Trains on all samples, for as long as the folds needed."""
+    everything = np.arange(len(prepared.samples))
+    return refit(
+        learner,
+        part_of(prepared, everything),
+        part_of(prepared, everything[:0]),
+        run,
+        fold_members=[member for fold in folds for member in fold.members],
+        best_epochs=[fold.best_epoch for fold in folds],
+    )
 
 
 def part_of(prepared: Prepared, rows: np.ndarray[Any, np.dtype[np.int64]]) -> Part:
@@ -150,16 +186,14 @@ def part_of(prepared: Prepared, rows: np.ndarray[Any, np.dtype[np.int64]]) -> Pa
 
 
 def _predict_held_out(
-    learner: NetworkLearner, member: Member, prepared: Prepared, fold: Fold
+    learner: NetworkLearner, members: Sequence[Member], prepared: Prepared, fold: Fold
 ) -> HeldOut:
-    predictor = PhotosPredictor(learner.experiment, [member], learner.source)
+    predictor = PhotosPredictor(learner.experiment, members, learner.source)
     samples = prepared.samples.take(fold.held_out)
-    source = learner.source
-    seen = predictor.predictions(samples.ids, member.answer(samples, source).prediction())
+    seen = predictor.predict_samples(samples)
     alone = np.full_like(seen.raw, np.nan)
-    if member.network.start.columns:
-        hidden = member.answer(samples, source, hide_metadata=True)
-        alone = predictor.predictions(samples.ids, hidden.prediction()).balanced
+    if members[0].network.start.columns:
+        alone = predictor.predict_samples(samples, hide_metadata=True).balanced
     return HeldOut(
         ids=samples.ids,
         truth=samples.targets,
@@ -172,9 +206,12 @@ def _predict_held_out(
     )
 
 
-def _read_member(learner: NetworkLearner, run: Run, fold: Fold) -> Member:
-    values = read_json(run.fold(fold.index) / "fold.json")["member"]
-    return Member.load(run.path(WEIGHTS.format(fold.index)), values, learner.encoder.rest())
+def _read_members(learner: NetworkLearner, run: Run, fold: Fold) -> tuple[Member, ...]:
+    described = read_json(run.fold(fold.index) / "fold.json")["members"]
+    return tuple(
+        Member.load(run.path(weights_of(fold.index, place)), values, learner.encoder.rest())
+        for place, values in enumerate(described)
+    )
 
 
 def _held_out_path(run: Run, fold: Fold) -> Path:

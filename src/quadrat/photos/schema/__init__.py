@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -43,6 +43,8 @@ __all__ = [
 
 class PhotosExperiment(Experiment):
     """One experiment of the photos family."""
+
+    averages_predictions: ClassVar[bool] = True
 
     family: Literal["photos"] = Field("photos", description="The family of models.")
     data: DataSection = Field(description="Tables, photos and columns.")

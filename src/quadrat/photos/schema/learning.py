@@ -64,3 +64,8 @@ class PhotosRun(RunSection):
     workers: int = Field(
         0, ge=0, description="Threads that decode photos; 0: one a core, at most eight."
     )
+    refit: bool = Field(
+        False,
+        description="Train one more network on all samples after the folds, for the mean of their "
+        "best epochs; it then answers for new tables, instead of the mean of the folds.",
+    )

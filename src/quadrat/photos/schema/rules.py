@@ -178,6 +178,7 @@ def experiment_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
     yield from _order_problems(experiment)
     yield from _augment_problems(experiment)
     yield from _freezing_problems(experiment)
+    yield from _snapshot_problems(experiment)
     if experiment.encoder.precomputed:
         if experiment.augment.flips != "none":
             yield ("augment", "flips"), "features computed elsewhere cannot be mirrored; use 'none'"
@@ -264,6 +265,20 @@ def _column_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
             yield ("split", "by"), f"'{name}' is a target; groups come from other columns"
     if split.kind == "spatial-block" and data.lat is None:
         yield ("data", "lat"), "split.kind = 'spatial-block' needs data.lat and data.lon"
+
+
+def _snapshot_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
+    if experiment.average.snapshots and not experiment.split.inner:
+        yield (
+            ("average", "snapshots"),
+            "states are chosen by their scores on inner rows, and split.inner = 0 keeps none",
+        )
+    if experiment.average.snapshots and experiment.run.refit:
+        yield (
+            ("run", "refit"),
+            "a refit learns from all rows, so none are left to choose average.snapshots by; set "
+            "one of them to 0 or false, or use average.swa",
+        )
 
 
 def _order_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
