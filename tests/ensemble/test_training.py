@@ -209,3 +209,12 @@ def test_a_table_with_truth_is_scored(runs: list[Run], tmp_path: Path):
 def test_a_run_of_another_family_is_no_ensemble(runs: list[Run]):
     with pytest.raises(RunError, match="family 'photos'"):
         family.load(runs[0].folder)
+
+
+def test_baselines_of_members_tell_a_spread_as_the_ensemble_does(runs: list[Run], tmp_path: Path):
+    score = {"primary": "crps"}
+    metrics = made(ensemble_of(*runs[:2], method="median", score=score), tmp_path).metrics()
+    own = [one.metrics()["scores"]["crps"] for one in runs[:2]]
+    assert metrics["primary"] == "crps"
+    assert metrics["baselines"]["best_member"]["crps"] == pytest.approx(min(own))
+    assert metrics["baseline_intervals"]["members_mean"]["crps"][0] > 0

@@ -14,10 +14,11 @@ from quadrat.ensemble.answering import Answering
 from quadrat.ensemble.combination import Combination
 from quadrat.ensemble.held_out import OutOfFold, photos_experiment, read_out_of_fold
 from quadrat.ensemble.members import Member
+from quadrat.ensemble.pooling import Said
 from quadrat.ensemble.schema import EnsembleExperiment
 from quadrat.errors import DataError
 from quadrat.experiment import CheckReport, ScoreSection
-from quadrat.photos.judging import HeldOut, judge, oof_table
+from quadrat.photos.judging import judge, oof_table
 from quadrat.photos.objective import require_primary
 from quadrat.photos.preparation import Prepared
 from quadrat.photos.schema import PhotosExperiment
@@ -30,6 +31,7 @@ PLAIN_MEAN = "members_mean"
 BEST_MEMBER = "best_member"
 """The baseline of the member with the best primary score."""
 
+_SAID = ("raw", "sigma", "lower", "upper")
 _WORDS = {"mean": "their mean", "median": "their median", "weighted": "a weighted mean"}
 
 
@@ -65,10 +67,10 @@ def judge_members(experiment: EnsembleExperiment, members: Sequence[Member]) -> 
     require_primary(scored)
     rows = read_out_of_fold(kept)
     answering = Answering(experiment, kept, rows)
-    held_out = answering.held_out()
-    beside, own = _beside(answering, scored, experiment)
+    held_out, own = answering.held_out(), _own_scores(rows, scored)
     prepared = _told_as(rows.prepared, kept, experiment)
-    metrics = judge(scored, prepared, held_out, beside=beside)
+    metrics = judge(scored, prepared, held_out)
+    metrics = _with_beside(metrics, _beside(answering, scored, own))
     report.facts["members"] = f"{len(kept)} runs, combined by {_WORDS[experiment.combine.method]}"
     report.facts["split"] = prepared.folds.words
     report.tables["Members"] = _member_table(kept, answering, own, scored.score.primary)
@@ -122,44 +124,72 @@ def _without_broken(
 
 
 def _beside(
-    answering: Answering, scored: PhotosExperiment, experiment: EnsembleExperiment
-) -> tuple[dict[str, Array], list[float]]:
-    """What the ensemble must beat, by name, and the primary score of every member."""
-    rows, primary = answering.rows, scored.score.primary
-    own = [_score(rows, scored, values, said.sigma) for values, said in _of_members(rows)]
-    sign = 1.0 if primary_direction(primary) else -1.0
-    beside = {}
+    answering: Answering, scored: PhotosExperiment, own: Sequence[float]
+) -> dict[str, Metrics]:
+    """What the ensemble must beat, by name, judged as it is."""
+    rows, beside = answering.rows, {}
     if not np.isnan(own).all():
+        sign = 1.0 if primary_direction(scored.score.primary) else -1.0
         best = int(np.nanargmax(sign * np.array(own)))
-        beside[BEST_MEMBER] = rows.balanced[best]
-    if experiment.combine.method != "mean":
-        plain: Sequence[HeldOut] = answering.plain_mean()
-        beside[PLAIN_MEAN] = np.concatenate([one.balanced for one in plain])
-    return beside, own
+        beside[BEST_MEMBER] = _judged_alone(rows, scored, rows.balanced[best], rows.said[best])
+    if answering.combination.method != "mean":
+        plain = answering.plain_mean()
+        told = (np.concatenate([getattr(one, name) for one in plain]) for name in _SAID)
+        balanced = np.concatenate([one.balanced for one in plain])
+        beside[PLAIN_MEAN] = _judged_alone(rows, scored, balanced, Said(*told))
+    return beside
 
 
-def _of_members(rows: OutOfFold) -> list[tuple[Array, Any]]:
-    return list(zip(rows.balanced, rows.said, strict=True))
+def _with_beside(metrics: Metrics, beside: Mapping[str, Metrics]) -> Metrics:
+    """The metrics with further baselines, which may tell a spread as the model does."""
+    scores = {name: one.scores for name, one in beside.items()}
+    intervals = {name: one.intervals for name, one in beside.items() if one.intervals}
+    return replace(
+        metrics,
+        baselines={**metrics.baselines, **scores},
+        baseline_intervals={**metrics.baseline_intervals, **intervals},
+    )
 
 
-def _score(rows: OutOfFold, scored: PhotosExperiment, values: Array, sigma: Array) -> float:
-    """The primary score of one member; NaN where it lacks a target or tells no spread."""
+def _own_scores(rows: OutOfFold, scored: PhotosExperiment) -> list[float]:
+    """The primary score of every member; NaN where it lacks a target or tells no spread."""
+    quick = scored.model_copy(update={"score": scored.score.model_copy(update={"bootstrap": 0})})
+    found = []
+    for balanced, said in zip(rows.balanced, rows.said, strict=True):
+        if np.isnan(balanced[~np.isnan(rows.truth)]).any():
+            found.append(float("nan"))
+            continue
+        scores = _judged_alone(rows, quick, balanced, said).scores
+        found.append(float(scores.get(scored.score.primary, float("nan"))))
+    return found
+
+
+def _judged_alone(
+    rows: OutOfFold, scored: PhotosExperiment, balanced: Array, said: Said
+) -> Metrics:
+    """Scores of what one member, or another way to combine them, says of the same rows."""
     known = ~np.isnan(rows.truth)
-    if np.isnan(values[known]).any():
-        return float("nan")
-    found = regression_metrics(
+    told: dict[str, Any] = {
+        name: None if np.isnan(values[known]).any() else values
+        for name, values in (
+            ("sigma", said.sigma),
+            ("lower", said.lower),
+            ("upper", said.upper),
+        )
+    }
+    return regression_metrics(
         rows.truth,
-        values,
-        values,
+        said.mean,
+        balanced,
         targets=rows.targets,
         folds=rows.folds,
         groups=rows.groups,
         weights=scored.score.weights,
-        primary="rmse",
-        bootstrap=0,
-        sigma=None if np.isnan(sigma[known]).any() else sigma,
+        primary="rmse",  # the asked one may need a spread that is not told
+        bootstrap=scored.score.bootstrap,
+        seed=scored.seed,
+        **told,
     )
-    return float(found.scores.get(scored.score.primary, float("nan")))
 
 
 def _told_as(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,20 +95,13 @@ def oof_table(
     return pl.concat(frames).drop(PHOTO_ALONE)
 
 
-def judge(
-    experiment: PhotosExperiment,
-    prepared: Prepared,
-    held_out: Sequence[HeldOut],
-    *,
-    beside: Mapping[str, Array] | None = None,
-) -> Metrics:
+def judge(experiment: PhotosExperiment, prepared: Prepared, held_out: Sequence[HeldOut]) -> Metrics:
     """Scores of the held-out predictions, with baselines and intervals.
 
     Args:
         experiment: The experiment.
         prepared: Its samples and folds.
         held_out: The predictions, fold by fold.
-        beside: Further baselines, name → balanced predictions of the same rows ``(R, T)``.
     """
     folds, samples = prepared.folds, prepared.samples
     stacked = {
@@ -140,7 +133,7 @@ def judge(
         folds=folds.fold_of_rows(),
         groups=prepared.groups[rows],
         weights=experiment.score.weights,
-        baselines=baselines | dict(beside or {}),
+        baselines=baselines,
         primary=experiment.score.primary,
         bootstrap=experiment.score.bootstrap,
         seed=experiment.seed,
