@@ -239,7 +239,7 @@ def _findings(
         if np.isnan(said.sigma).all()
     ]
     if 0 < len(silent) < len(members):
-        found.append(f"no spread is told, because {', '.join(silent)} tells none")
+        found.append(f"no standard deviation is told, because {', '.join(silent)} tells none")
     if experiment.fitted and not _beats(metrics, PLAIN_MEAN):
         plain = metrics.baselines[PLAIN_MEAN].get(metrics.primary, float("nan"))
         found.append(
