@@ -22,12 +22,14 @@ def freed_memory_kept() -> Iterator[None]:
 
     Every step allocates the same large matrices. By default glibc hands them back to the system
     and asks for them again, and the system clears every page, which took about a sixth of the time
-    of a species network's step. Other C libraries are left as they are.
+    of a species network's step. What was freed before goes back to the system first. Other C
+    libraries are left as they are.
     """
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
     if library is None or not hasattr(library, "mallopt"):
         yield
         return
+    library.malloc_trim(0)
     library.mallopt(_MMAP_MAX, 0)
     library.mallopt(_TRIM_THRESHOLD, _MOST)
     try:

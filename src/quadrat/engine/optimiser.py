@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from quadrat.engine.adamw import AdamW
 from quadrat.experiment import AverageSection, OptimiserSection, RunSection
 
 
@@ -84,7 +85,7 @@ def parameter_groups(
     ]
 
 
-def make_optimiser(groups: Sequence[ParameterGroup], device: torch.device) -> torch.optim.AdamW:
+def make_optimiser(groups: Sequence[ParameterGroup], device: torch.device) -> AdamW:
     """AdamW (Loshchilov & Hutter 2019) over the groups."""
     options: list[dict[str, Any]] = [
         {
@@ -95,7 +96,7 @@ def make_optimiser(groups: Sequence[ParameterGroup], device: torch.device) -> to
         }
         for group in groups
     ]
-    return torch.optim.AdamW(options, fused=device.type in ("cpu", "cuda"))
+    return AdamW(options, fused=device.type in ("cpu", "cuda"))
 
 
 @dataclass(frozen=True)

@@ -48,14 +48,15 @@ def restore_random_state(state: dict[str, Any]) -> None:
 @contextlib.contextmanager
 def deterministic_algorithms(enabled: bool) -> Iterator[None]:
     """Only algorithms that give the same bits again, inside the block."""
+    # The same as use_deterministic_algorithms(), but for the import of PyTorch's compiler.
     # Filling fresh memory costs a pass over every buffer and only hides reads that never happen.
     # The switch is a property that PyTorch adds to the module at run time, unknown to mypy.
     memory: Any = torch.utils.deterministic
-    before = (torch.are_deterministic_algorithms_enabled(), memory.fill_uninitialized_memory)
-    torch.use_deterministic_algorithms(enabled)
+    before = (torch.get_deterministic_debug_mode(), memory.fill_uninitialized_memory)
+    torch.set_deterministic_debug_mode("error" if enabled else "default")
     memory.fill_uninitialized_memory = False
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before[0])
+        torch.set_deterministic_debug_mode(before[0])
         memory.fill_uninitialized_memory = before[1]
