@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from quadrat.errors import RunError
 from quadrat.photos.preparation import Prepared
 from quadrat.photos.schema import PhotosExperiment
-from quadrat.scoring import Metrics, mean_baseline, metadata_baseline, regression_metrics
+from quadrat.photos.views.looks import looks_of
+from quadrat.scoring import (
+    Metrics,
+    mean_baseline,
+    metadata_baseline,
+    regression_metrics,
+    regression_scores,
+    weight_vector,
+)
 from quadrat.splits import Fold
 from quadrat.tables import read_table, write_table
 
@@ -22,6 +30,8 @@ Array = NDArray[np.float64]
 
 PHOTO_ALONE = "photo_alone"
 """The baseline of the same model with all metadata hidden."""
+
+_ASIDE = (PHOTO_ALONE, "one_look")
 
 COLUMNS = ("truth", "raw", "balanced", "sigma", "lower", "upper")
 """What ``oof.parquet`` tells of a sample and target."""
@@ -40,6 +50,7 @@ class HeldOut:
         lower: Lower ends of the intervals.
         upper: Their upper ends.
         photo_alone: As balanced, with all metadata hidden; NaN where there are none.
+        one_look: As balanced, without test-time augmentation; NaN where there is none.
     """
 
     ids: tuple[str, ...]
@@ -50,6 +61,7 @@ class HeldOut:
     lower: Array
     upper: Array
     photo_alone: Array
+    one_look: Array
 
     def frame(self, fold: int, targets: Sequence[str]) -> pl.DataFrame:
         """A row a sample and target."""
@@ -59,7 +71,7 @@ class HeldOut:
                 "sample": names,
                 "fold": np.full(len(names), fold, dtype=np.int64),
                 "target": np.tile(np.array(targets, dtype=object), len(self.ids)),
-                **{name: getattr(self, name).ravel() for name in (*COLUMNS, PHOTO_ALONE)},
+                **{name: getattr(self, name).ravel() for name in (*COLUMNS, *_ASIDE)},
             },
             schema_overrides={"sample": pl.String, "target": pl.String},
         )
@@ -83,7 +95,7 @@ class HeldOut:
                 "changed. Start a new run instead of resuming."
             )
         shape = (len(ids), len(targets))
-        values = {n: table[n].to_numpy().reshape(shape) for n in (*COLUMNS, PHOTO_ALONE)}
+        values = {n: table[n].to_numpy().reshape(shape) for n in (*COLUMNS, *_ASIDE)}
         return cls(ids=tuple(ids), **values)
 
 
@@ -92,7 +104,7 @@ def oof_table(
 ) -> pl.DataFrame:
     """``oof.parquet``: a row a sample, target and fold; repeats are folds of their own."""
     frames = [h.frame(f.index, targets) for f, h in zip(folds, held_out, strict=True)]
-    return pl.concat(frames).drop(PHOTO_ALONE)
+    return pl.concat(frames).drop(_ASIDE)
 
 
 def judge(experiment: PhotosExperiment, prepared: Prepared, held_out: Sequence[HeldOut]) -> Metrics:
@@ -106,7 +118,7 @@ def judge(experiment: PhotosExperiment, prepared: Prepared, held_out: Sequence[H
     folds, samples = prepared.folds, prepared.samples
     stacked = {
         name: np.concatenate([getattr(one, name) for one in held_out])
-        for name in (*COLUMNS, PHOTO_ALONE)
+        for name in (*COLUMNS, *_ASIDE)
     }
     rows = folds.rows()
     told: dict[str, Any] = {
@@ -138,5 +150,20 @@ def judge(experiment: PhotosExperiment, prepared: Prepared, held_out: Sequence[H
         bootstrap=experiment.score.bootstrap,
         seed=experiment.seed,
         protocol=folds.protocol(),
+        tta=_gained(experiment, stacked),
         **told,
     )
+
+
+def _gained(experiment: PhotosExperiment, stacked: Mapping[str, Array]) -> dict[str, Any]:
+    """What looking several times at the same photos gained, score by score."""
+    looks = len(looks_of(experiment.tta))
+    if looks == 1:
+        return {}
+    weights = weight_vector(experiment.score.weights, experiment.data.targets)
+    with_all, with_one = (
+        regression_scores(stacked["truth"], stacked[name], weights)
+        for name in ("balanced", "one_look")
+    )
+    gain = {name: with_all[name] - with_one[name] for name in with_all}
+    return {"looks": looks, "gain": gain, "one_look": dict(with_one)}

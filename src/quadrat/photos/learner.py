@@ -40,13 +40,16 @@ from quadrat.photos.predictions import Answer
 from quadrat.photos.samples.loading import Samples
 from quadrat.photos.sampling.order import sample_order
 from quadrat.photos.schema import PhotosExperiment
-from quadrat.photos.views.plan import MIRRORED, Flips, ViewPlan
+from quadrat.photos.views.looks import Look
+from quadrat.photos.views.plan import MIRRORED, ViewPlan
 from quadrat.photos.views.supply import Views
 from quadrat.runtime.balance import Balance, Identity
 from quadrat.runtime.metadata import MetadataEncoder
 from quadrat.targets import TargetScaler, error_covariance
 
 Array = NDArray[np.float64]
+
+_PLAIN = Look()
 
 
 @dataclass(frozen=True)
@@ -270,7 +273,7 @@ class _Training:
         parts = [self.train, self.inner] if with_inner else [self.train]
         flips = MIRRORED[self.experiment.augment.flips]
         samples = [part.samples for part in parts] * len(flips)
-        photos = [self._photos(part, flip) for flip in flips for part in parts]
+        photos = [self._photos(part, Look(flip)) for flip in flips for part in parts]
         device = self.network.centre.device
         start = self.network.start.cpu()
         start.fit(
@@ -287,8 +290,8 @@ class _Training:
         )
         start.to(device)
 
-    def _photos(self, part: Part, flip: Flips = "none") -> NDArray[np.float32]:
-        return self.learner.source.vectors(part.samples, flip=flip)
+    def _photos(self, part: Part, look: Look = _PLAIN) -> NDArray[np.float32]:
+        return self.learner.source.vectors(part.samples, look=look)
 
     def batches(self) -> SampleBatches:
         """The training batches."""

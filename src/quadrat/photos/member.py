@@ -22,12 +22,14 @@ from quadrat.photos.network.photos_network import PhotosNetwork
 from quadrat.photos.network.spec import NetworkSpec
 from quadrat.photos.predictions import Answer
 from quadrat.photos.samples.loading import Samples
+from quadrat.photos.views.looks import Look
 from quadrat.runs import atomic_path
 from quadrat.runtime.metadata import MetadataEncoder
 from quadrat.targets import TargetScaler
 
 Array = NDArray[np.float64]
 
+_PLAIN = Look()
 _CHUNK = 4096
 _LIVE = 16
 """Samples in a batch, where only vectors are kept of a photo, and where an encoder learns."""
@@ -55,7 +57,12 @@ class Member:
     covariance: Array | None = None
 
     def answer(
-        self, samples: Samples, source: FeatureSource, *, hide_metadata: bool = False
+        self,
+        samples: Samples,
+        source: FeatureSource,
+        *,
+        hide_metadata: bool = False,
+        look: Look = _PLAIN,
     ) -> Answer:
         """What the member says about samples.
 
@@ -63,11 +70,12 @@ class Member:
             samples: Their photos and metadata.
             source: What the frozen part of the encoder says of photos.
             hide_metadata: Answer as if no metadata were known.
+            look: How photos are looked at.
         """
         device = source.device
         metadata = Metadata.of(self.metadata.encode(samples.numeric, samples.categorical), device)
         batches = SampleBatches(
-            source.views(samples, predict=True),
+            source.views(samples, look=look, predict=True),
             source.see(samples),
             metadata.hidden() if hide_metadata else metadata,
             np.full((len(samples), self.network.spec.targets), np.nan),

@@ -15,10 +15,11 @@ from quadrat.engine import current_progress
 from quadrat.photos.features.source import FeatureSource, readable
 from quadrat.photos.learner import balance_of
 from quadrat.photos.member import Member
-from quadrat.photos.predictions import Answer, Predictions, pool
+from quadrat.photos.predictions import Predictions, pool
 from quadrat.photos.samples.loading import Samples, load_samples
 from quadrat.photos.samples.quality import look_at_photos
 from quadrat.photos.schema import PhotosExperiment
+from quadrat.photos.views.looks import Look, looks_of
 from quadrat.targets import Prediction
 
 Array = NDArray[np.float64]
@@ -140,18 +141,30 @@ class PhotosPredictor:
                     f"{column}: {listed}{more} were not in the training table and count as unknown"
                 )
 
-    def predict_samples(self, samples: Samples, *, hide_metadata: bool = False) -> Predictions:
-        """Answers for samples; see `predict`."""
-        answers = [
-            self._answer(member, samples, hide_metadata=hide_metadata) for member in self.members
-        ]
-        return self.predictions(samples.ids, pool(answers))
+    def predict_samples(
+        self,
+        samples: Samples,
+        *,
+        hide_metadata: bool = False,
+        looks: Sequence[Look] | None = None,
+    ) -> Predictions:
+        """Answers for samples; see `predict`.
 
-    def _answer(self, member: Member, samples: Samples, *, hide_metadata: bool) -> Answer:
-        answer = member.answer(samples, self.source, hide_metadata=hide_metadata)
-        if member.network.encoder.learns:
-            member.network.cpu()  # an encoder a member would fill the device
-        return answer
+        Args:
+            samples: The samples.
+            hide_metadata: Answer from the photos alone.
+            looks: How photos are looked at; as ``[tta]`` says by default.
+        """
+        looks = looks_of(self.experiment.tta) if looks is None else looks
+        answers = []
+        for member in self.members:
+            answers += [
+                member.answer(samples, self.source, hide_metadata=hide_metadata, look=look)
+                for look in looks
+            ]
+            if member.network.encoder.learns:
+                member.network.cpu()  # an encoder a member would fill the device
+        return self.predictions(samples.ids, pool(answers))
 
     def predictions(self, ids: Sequence[str], given: Prediction) -> Predictions:
         """Balances what was predicted.

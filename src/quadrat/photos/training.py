@@ -20,6 +20,7 @@ from quadrat.photos.refit import refit
 from quadrat.photos.saving import REFIT, describe_predictor, weights_of
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.photos.submission import make_submission, names_rows
+from quadrat.photos.views.looks import Look, looks_of
 from quadrat.runs import History, Run, read_json, write_json
 from quadrat.splits import Fold
 from quadrat.tables import read_table, write_table
@@ -191,9 +192,11 @@ def _predict_held_out(
     predictor = PhotosPredictor(learner.experiment, members, learner.source)
     samples = prepared.samples.take(fold.held_out)
     seen = predictor.predict_samples(samples)
-    alone = np.full_like(seen.raw, np.nan)
+    alone, one_look = (np.full_like(seen.raw, np.nan) for _ in range(2))
     if members[0].network.start.columns:
         alone = predictor.predict_samples(samples, hide_metadata=True).balanced
+    if len(looks_of(learner.experiment.tta)) > 1:
+        one_look = predictor.predict_samples(samples, looks=(Look(),)).balanced
     return HeldOut(
         ids=samples.ids,
         truth=samples.targets,
@@ -203,6 +206,7 @@ def _predict_held_out(
         lower=seen.lower,
         upper=seen.upper,
         photo_alone=alone,
+        one_look=one_look,
     )
 
 

@@ -24,6 +24,7 @@ from quadrat.photos.features.cache import FeatureCache
 from quadrat.photos.features.encoding import Encoding, HeldViews, content_hash, encode_views
 from quadrat.photos.samples.loading import Samples, load_samples
 from quadrat.photos.schema import CleanSection, EncoderSection, ViewsSection
+from quadrat.photos.views.looks import Look
 from quadrat.photos.views.plan import Flips
 from quadrat.runtime.images import PhotoError, load_view
 from tests.photos.tables import experiment, paint, save, wide
@@ -57,7 +58,7 @@ def held(
     encoder: PhotoEncoder, samples: Samples, *, flip: Flips = "none", **options: Any
 ) -> HeldViews:
     """What the encoder holds, in batches of four."""
-    encoding = Encoding(encoder.preprocessing, flip=flip, batch_size=4)
+    encoding = Encoding(encoder.preprocessing, look=Look(flip), batch_size=4)
     return encode_views(encoder, samples, encoding, **options)
 
 

@@ -62,7 +62,7 @@ def test_live_photos_are_decoded_and_mirrored(photos: list[Path]):
         seen(photos),
         ViewPlan(),
         PREPROCESSING,
-        flips="both",
+        mirrorings=MIRRORED["both"],
         variation=Variation(seed=1),
         workers=2,
     )
@@ -79,7 +79,11 @@ def test_live_photos_are_decoded_and_mirrored(photos: list[Path]):
 def test_the_parts_of_a_photo_are_cut_mirrored_and_kept_together(photos: list[Path]):
     plan = ViewPlan.of(ViewsSection(kind="halves"))
     live = LiveViews(
-        seen(photos, 2), plan, PREPROCESSING, flips="horizontal", variation=Variation(seed=1)
+        seen(photos, 2),
+        plan,
+        PREPROCESSING,
+        mirrorings=MIRRORED["horizontal"],
+        variation=Variation(seed=1),
     )
     rows = torch.tensor([0, 1, 8, 9, 5])
     drawn = draw(2, torch.from_numpy(photo_of(plan, 14)), 1, 3)

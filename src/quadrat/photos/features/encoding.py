@@ -20,7 +20,8 @@ from quadrat.photos.encoders import PhotoEncoder
 from quadrat.photos.encoders.precomputed import find_rows, read_matrix
 from quadrat.photos.features.cache import Arrays, FeatureCache
 from quadrat.photos.samples.loading import Samples
-from quadrat.photos.views.plan import Flips, View, ViewPlan
+from quadrat.photos.views.looks import Look
+from quadrat.photos.views.plan import View, ViewPlan
 from quadrat.photos.views.supply import load_mirrored
 from quadrat.photos.views.threads import in_threads
 from quadrat.runtime.images import ImagePreprocessing, PhotoError
@@ -49,7 +50,7 @@ class Encoding:
     Attributes:
         plan: The parts of a photo.
         preprocessing: What each goes through.
-        flip: Axes along which photos are mirrored.
+        look: How photos are mirrored, and what is seen of them.
         batch_size: Views in a batch.
         device: Where to compute.
         workers: Threads that read photos; 0 is one a core, at most eight.
@@ -58,7 +59,7 @@ class Encoding:
 
     preprocessing: ImagePreprocessing
     plan: ViewPlan = field(default_factory=ViewPlan)
-    flip: Flips = "none"
+    look: Look = field(default_factory=Look)
     batch_size: int = 16
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     workers: int = 0
@@ -185,7 +186,7 @@ def _space(encoder: PhotoEncoder, encoding: Encoding) -> str:
         "encoder": encoder.fingerprint(),
         "preprocessing": encoding.preprocessing.to_json(),
         "boxes": encoding.plan.boxes,
-        "flip": encoding.flip,
+        "look": encoding.look.to_json(),
         "whole": encoding.whole,
         "batch": encoding.batch_size,
         "device": encoding.device.type,
@@ -198,7 +199,7 @@ def _compute(
     encoder: PhotoEncoder, todo: Mapping[str, View], encoding: Encoding
 ) -> Iterator[tuple[str, Arrays]]:
     """Key and arrays of each view; threads decode while the encoder works."""
-    size, preprocessing = encoding.batch_size, encoding.preprocessing
+    size, preprocessing, look = encoding.batch_size, encoding.preprocessing, encoding.look
     photos = [
         (path, [view.slot for view in views])
         for path, views in groupby(todo.values(), key=lambda view: view.path)
@@ -206,7 +207,7 @@ def _compute(
 
     def load(photo: tuple[Path, list[int]]) -> NDArray[np.float32]:
         path, slots = photo
-        return load_mirrored(path, slots, encoding.plan, encoding.flip, preprocessing)
+        return load_mirrored(path, slots, encoding.plan, look.flip, preprocessing, crop=look.crop)
 
     decoded = in_threads(load, photos, workers=encoding.workers, ahead=2 * size)
     views = (view for parts in decoded for view in parts)

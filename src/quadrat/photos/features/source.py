@@ -25,12 +25,14 @@ from quadrat.photos.features.encoding import (
 from quadrat.photos.fusion import mean_by_owner
 from quadrat.photos.samples.audit import audit_photos, keep_readable
 from quadrat.photos.samples.loading import Samples
-from quadrat.photos.views.plan import MIRRORED, Flips, SeenViews, ViewPlan
+from quadrat.photos.views.looks import Look
+from quadrat.photos.views.plan import MIRRORED, SeenViews, ViewPlan
 from quadrat.photos.views.supply import CachedViews, LiveViews, Views, photo_of
 from quadrat.runtime.images import ImagePreprocessing, PhotoError
 
 _BATCH = {"cpu": 16}
 _BATCH_ON_GPU = 64
+_PLAIN = Look()
 
 
 class _Known(NamedTuple):
@@ -65,7 +67,7 @@ class FeatureSource:
         self.plan = plan or ViewPlan()
         self.keeps = encoder.holds and (cache or isinstance(encoder, PrecomputedEncoder))
         self.cache = FeatureCache() if self.keeps else None
-        self._known: dict[tuple[Flips, ImagePreprocessing, bool], _Known] = {}
+        self._known: dict[tuple[Look, ImagePreprocessing, bool], _Known] = {}
 
     def preprocessing(self, *, predict: bool) -> ImagePreprocessing:
         """What photos go through, in training or for held-out and new ones."""
@@ -81,6 +83,7 @@ class FeatureSource:
         *,
         flips: str = "none",
         variation: Variation | None = None,
+        look: Look | None = None,
         predict: bool = False,
     ) -> Views:
         """Views for batches: kept where anything is frozen, otherwise decoded when needed.
@@ -89,32 +92,33 @@ class FeatureSource:
             samples: Whose photos.
             flips: Mirrorings that training draws from.
             variation: What else is varied, where views are decoded; its seed draws mirrorings.
+            look: How all of them are looked at, instead of ``flips``.
             predict: At the size for held-out and new photos, instead of that for training.
         """
+        looks = [Look(flip) for flip in MIRRORED[flips]] if look is None else [look]
         variation = variation or Variation()
         if self.keeps:
-            variants = [
-                self.held(samples, flip=flip, predict=predict).arrays for flip in MIRRORED[flips]
-            ]
+            variants = [self.held(samples, look=one, predict=predict).arrays for one in looks]
             photo = photo_of(self.plan, len(variants[0][0]))
             return CachedViews(variants, photo, seed=variation.seed, device=self.device)
         return LiveViews(
             self.see(samples),
             self.plan,
-            self.preprocessing(predict=predict),
+            looks[0].resized(self.preprocessing(predict=predict)),
             hold=self._hold,
-            flips=flips,
+            mirrorings=tuple(one.flip for one in looks),
+            crop=looks[0].crop,
             variation=variation,
             device=self.device,
             workers=self.workers,
         )
 
-    def held(self, samples: Samples, *, flip: Flips = "none", predict: bool = False) -> HeldViews:
+    def held(self, samples: Samples, *, look: Look = _PLAIN, predict: bool = False) -> HeldViews:
         """What the stem says of all views of some samples.
 
         Args:
             samples: Whose photos.
-            flip: Mirrors them along these axes.
+            look: How they are looked at.
             predict: At the size for held-out and new photos, instead of that for training.
 
         Raises:
@@ -123,16 +127,16 @@ class FeatureSource:
         """
         if isinstance(self.encoder, PrecomputedEncoder):
             return precomputed_features(self.encoder.path, self.encoder.rows, samples)
-        return self._looked_up(samples, flip, predict, whole=False)
+        return self._looked_up(samples, look, predict, whole=False)
 
     def vectors(
-        self, samples: Samples, *, flip: Flips = "none", predict: bool = False
+        self, samples: Samples, *, look: Look = _PLAIN, predict: bool = False
     ) -> NDArray[np.float32]:
         """The mean vector of every sample's views before any training, ``(B, D)``.
 
         Args:
             samples: Whose photos.
-            flip: Mirrors them along these axes.
+            look: How they are looked at.
             predict: At the size for held-out and new photos, instead of that for training.
 
         Raises:
@@ -140,11 +144,11 @@ class FeatureSource:
             DataError: Features computed elsewhere lack a photo.
         """
         if self.keeps:
-            features = self.held(samples, flip=flip, predict=predict)
+            features = self.held(samples, look=look, predict=predict)
             if not self.encoder.frozen:
                 features = vectors_of(self.encoder, features, self.device)
         else:
-            features = self._looked_up(samples, flip, predict, whole=True)
+            features = self._looked_up(samples, look, predict, whole=True)
         vectors = torch.from_numpy(features.arrays[0])
         owner = torch.from_numpy(features.owner)
         mean: NDArray[np.float32] = mean_by_owner(vectors, owner, len(samples)).numpy()
@@ -155,26 +159,26 @@ class FeatureSource:
         """What the stem says of photos that are not kept."""
         return self.encoder.to(self.device).hold(views)
 
-    def _looked_up(self, samples: Samples, flip: Flips, predict: bool, *, whole: bool) -> HeldViews:
-        preprocessing = self.preprocessing(predict=predict)
-        known = self._known.get((flip, preprocessing, whole), _Known({}, ()))
+    def _looked_up(self, samples: Samples, look: Look, predict: bool, *, whole: bool) -> HeldViews:
+        preprocessing = look.resized(self.preprocessing(predict=predict))
+        known = self._known.get((look, preprocessing, whole), _Known({}, ()))
         new = samples.take([not known.rows.keys() >= set(paths) for paths in samples.paths])
         if len(new):
-            fresh = self._encode(new, flip, preprocessing, whole=whole)
+            fresh = self._encode(new, look, preprocessing, whole=whole)
             known = _joined(known, new, fresh, self.plan.slots)
-            self._known[flip, preprocessing, whole] = known
+            self._known[look, preprocessing, whole] = known
         firsts = [known.rows[path] for paths in samples.paths for path in paths]
         places = np.add.outer(firsts, np.arange(self.plan.slots)).ravel()
         arrays = tuple(array[places] for array in known.arrays)
         return HeldViews(arrays, self.see(samples).owner)
 
     def _encode(
-        self, samples: Samples, flip: Flips, preprocessing: ImagePreprocessing, *, whole: bool
+        self, samples: Samples, look: Look, preprocessing: ImagePreprocessing, *, whole: bool
     ) -> HeldViews:
         encoding = Encoding(
             preprocessing,
             self.plan,
-            flip,
+            look,
             _BATCH.get(self.device.type, _BATCH_ON_GPU),
             self.device,
             self.workers,

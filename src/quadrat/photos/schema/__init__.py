@@ -18,6 +18,7 @@ from quadrat.photos.schema.learning import LossSection, PhotosOptimiser, PhotosR
 from quadrat.photos.schema.network import FusionSection, HeadSection
 from quadrat.photos.schema.order import CurriculumSection, SamplingSection
 from quadrat.photos.schema.split import SplitSection
+from quadrat.photos.schema.tta import TtaSection
 from quadrat.photos.schema.views import ViewsSection
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "SamplingSection",
     "Size",
     "SplitSection",
+    "TtaSection",
     "ViewsSection",
 ]
 
@@ -60,6 +62,7 @@ class PhotosExperiment(Experiment):
     loss: LossSection = Field(default_factory=LossSection)
     sampling: SamplingSection = Field(default_factory=SamplingSection)
     curriculum: CurriculumSection = Field(default_factory=CurriculumSection)
+    tta: TtaSection = Field(default_factory=TtaSection)
     optimiser: PhotosOptimiser = Field(default_factory=PhotosOptimiser)
     run: PhotosRun = Field(default_factory=PhotosRun)
 

@@ -179,6 +179,7 @@ def experiment_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
     yield from _augment_problems(experiment)
     yield from _freezing_problems(experiment)
     yield from _snapshot_problems(experiment)
+    yield from _tta_problems(experiment)
     if experiment.encoder.precomputed:
         if experiment.augment.flips != "none":
             yield ("augment", "flips"), "features computed elsewhere cannot be mirrored; use 'none'"
@@ -228,6 +229,28 @@ def _freezing_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
         yield (
             ("encoder", "freeze_epochs"),
             f"the encoder would not learn in any of the {epochs} epochs of optimiser.epochs",
+        )
+
+
+def _tta_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
+    """Looks that views or encoders cannot take."""
+    tta, views = experiment.tta, experiment.views
+    if experiment.encoder.precomputed and (tta.kind != "none" or tta.sizes):
+        yield ("tta",), "features computed elsewhere are of one look; leave it out"
+    if tta.kind == "d4":
+        sides = [views.size, views.predict_size, *tta.sizes]
+        if any(isinstance(size, tuple) and size[0] != size[1] for size in sides):
+            yield ("tta", "kind"), "'d4' turns photos, which must be square for it; use 'flips'"
+        if views.kind in ("halves", "tiles"):
+            yield (
+                ("tta", "kind"),
+                f"'d4' turns photos, and views.kind = '{views.kind}' would cut them elsewhere; use "
+                "'flips'",
+            )
+    if tta.kind == "crops" and experiment.augment.crop_targets == "scale":
+        yield (
+            ("tta", "kind"),
+            "targets that shrink with a crop have no mean over crops; use 'flips'",
         )
 
 

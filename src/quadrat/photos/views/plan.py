@@ -14,8 +14,17 @@ from quadrat.photos.samples.loading import Samples
 from quadrat.photos.schema import ViewsSection
 from quadrat.runtime.images import WHOLE, Box
 
-Flips = Literal["none", "horizontal", "vertical", "both"]
-"""Axes along which a photo is mirrored."""
+Flips = Literal[
+    "none",
+    "horizontal",
+    "vertical",
+    "both",
+    "transposed",
+    "transposed-horizontal",
+    "transposed-vertical",
+    "transposed-both",
+]
+"""Axes along which a photo is mirrored, once it is transposed where so named."""
 
 MIRRORED: dict[str, tuple[Flips, ...]] = {
     "none": ("none",),
@@ -24,6 +33,15 @@ MIRRORED: dict[str, tuple[Flips, ...]] = {
     "both": ("none", "horizontal", "vertical", "both"),
 }
 """Value of ``augment.flips`` → the mirrorings of a photo that training draws from."""
+
+D4: tuple[Flips, ...] = (
+    *MIRRORED["both"],
+    "transposed",
+    "transposed-horizontal",
+    "transposed-vertical",
+    "transposed-both",
+)
+"""The eight symmetries of a square: four mirrorings, upright and turned."""
 
 _CROP_SEED = 20_001
 
@@ -99,18 +117,22 @@ class ViewPlan:
         The left half of a mirrored photo is the mirrored right half: so mirroring swaps halves.
         """
         left, top, right, bottom = self.boxes[slot]
-        if flip in ("horizontal", "both"):
+        if flip.endswith(("horizontal", "both")):
             left, right = 1.0 - right, 1.0 - left
-        if flip in ("vertical", "both"):
+        if flip.endswith(("vertical", "both")):
             top, bottom = 1.0 - bottom, 1.0 - top
+        if flip.startswith("transposed"):
+            return top, left, bottom, right
         return left, top, right, bottom
 
 
 def mirrored(view: NDArray[np.float32], flip: Flips) -> NDArray[np.float32]:
-    """A view ``(3, H, W)`` mirrored along axes."""
-    if flip in ("horizontal", "both"):
+    """A view ``(3, H, W)`` mirrored along axes; one that is transposed becomes ``(3, W, H)``."""
+    if flip.startswith("transposed"):
+        view = view.transpose(0, 2, 1)
+    if flip.endswith(("horizontal", "both")):
         view = view[:, :, ::-1]
-    return view[:, ::-1] if flip in ("vertical", "both") else view
+    return view[:, ::-1] if flip.endswith(("vertical", "both")) else view
 
 
 def _tiles(rows: int, columns: int) -> tuple[Box, ...]:

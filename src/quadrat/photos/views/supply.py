@@ -14,7 +14,7 @@ from torch import Tensor
 
 from quadrat.photos.augment.variation import Variation, within
 from quadrat.photos.encoders import Held
-from quadrat.photos.views.plan import MIRRORED, Flips, SeenViews, ViewPlan, mirrored
+from quadrat.photos.views.plan import Flips, SeenViews, ViewPlan, mirrored
 from quadrat.photos.views.threads import in_threads
 from quadrat.runtime.images import WHOLE, Box, ImagePreprocessing, load_parts
 
@@ -91,7 +91,8 @@ class LiveViews:
         plan: What part of a photo each is.
         preprocessing: What they go through.
         hold: The stem of the encoder; by default the photos themselves are taken.
-        flips: Mirrorings that training draws from.
+        mirrorings: What is drawn from for every photo and epoch.
+        crop: What is seen of every photo.
         variation: What else is varied.
         device: Where they go.
         workers: Threads, as in ``run.workers``.
@@ -106,7 +107,8 @@ class LiveViews:
         preprocessing: ImagePreprocessing,
         *,
         hold: Callable[[Tensor], Held] = lambda views: (views,),
-        flips: str = "none",
+        mirrorings: Sequence[Flips] = ("none",),
+        crop: Box = WHOLE,
         variation: Variation | None = None,
         device: torch.device | str = "cpu",
         workers: int = 0,
@@ -114,7 +116,7 @@ class LiveViews:
         self.seen, self.plan, self.preprocessing = seen, plan, preprocessing
         self.hold, self.device, self.workers = hold, device, workers
         self.photo = torch.from_numpy(photo_of(plan, len(seen.views)))
-        self.mirrorings = MIRRORED[flips]
+        self.mirrorings, self.crop = tuple(mirrorings), crop
         self.variation = variation or Variation()
 
     def take(self, rows: Tensor, epoch: int) -> Held:
@@ -138,7 +140,7 @@ class LiveViews:
             self.plan,
             self.mirrorings[photo.drawn],
             self.preprocessing,
-            crop=self.variation.box(epoch, photo.number),
+            crop=within(self.crop, self.variation.box(epoch, photo.number)),
             change=change,
         )
 
