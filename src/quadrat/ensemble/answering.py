@@ -84,6 +84,7 @@ class Answering:
                     lower=told.lower,
                     upper=told.upper,
                     photo_alone=alone.balanced,
+                    one_look=np.full_like(told.raw, np.nan),
                 )
             )
         return found

@@ -94,6 +94,8 @@ class HeldOut:
                 f"{path} is about other samples than the fold has now: the training table has "
                 "changed. Start a new run instead of resuming."
             )
+        if "one_look" not in table.columns:  # written before there were several looks
+            table = table.with_columns(one_look=pl.lit(float("nan")))
         shape = (len(ids), len(targets))
         values = {n: table[n].to_numpy().reshape(shape) for n in (*COLUMNS, *_ASIDE)}
         return cls(ids=tuple(ids), **values)
