@@ -173,6 +173,7 @@ def test_other_samples_truth_balance_and_targets_are_refused(runs: list[Run], tm
 
 def test_errors_of_the_same_fold_decide_how_it_is_balanced(tmp_path: Path):
     keys = {"balance_method": {"kind": "project-covariance"}, "split": {"inner": 0.3}}
+    keys["run"] = {"refit": True}  # then the networks that answer are not those of the folds
     members = [train_run(tmp_path, name, **keys) for name in ("a", "b")]
     run = made(ensemble_of(*members), tmp_path / "out")
     np.testing.assert_allclose(wide(run, "balanced"), wide(members[0], "balanced"))

@@ -8,7 +8,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from quadrat.ensemble.combination import Combination, common_balance, error_covariances
+from quadrat.ensemble.combination import (
+    Combination,
+    common_balance,
+    covariance,
+    fold_covariances,
+)
 from quadrat.ensemble.held_out import OutOfFold
 from quadrat.ensemble.members import Member
 from quadrat.ensemble.pooling import Said
@@ -16,6 +21,7 @@ from quadrat.ensemble.schema import EnsembleExperiment
 from quadrat.ensemble.weighting import fit_weights, nested_weights
 from quadrat.errors import DataError
 from quadrat.photos.judging import HeldOut
+from quadrat.runtime.balance import Balance
 
 Array = NDArray[np.float64]
 
@@ -37,8 +43,8 @@ class Answering:
     ) -> None:
         self.rows = rows
         balance = common_balance(members)
-        self.metrics = _metrics(error_covariances(members, balance), rows)
-        metric = None if self.metrics is None else np.asarray(self.metrics.mean(axis=0))
+        self.metrics = _by_fold(members, balance, rows)
+        metric = covariance(members, balance)
         equal = rows.allowed.astype(np.float64)
         method = experiment.combine.method
         self.plain = Combination("mean", equal, balance, metric)
@@ -66,11 +72,9 @@ class Answering:
         rows, found = self.rows, []
         for place, fold in enumerate(rows.prepared.folds):
             mine = rows.folds == fold.index
-            one = combination
+            one = replace(combination, metric=self.metrics[place])
             if weights is not None:
                 one = replace(one, weights=weights[fold.index])
-            if self.metrics is not None:
-                one = replace(one, metric=self.metrics[place])
             ids = tuple(rows.prepared.samples.ids[row] for row in fold.held_out)
             told = one.answer(ids, [Said(*(part[mine] for part in said)) for said in rows.said])
             alone = one.answer(ids, [_point(values[mine]) for values in rows.photo_alone])
@@ -114,16 +118,12 @@ def _given(members: Sequence[Member], targets: Sequence[str]) -> Array:
     return np.array(given)
 
 
-def _metrics(covariances: Sequence[Array], rows: OutOfFold) -> Array | None:
-    """The mean covariance of the errors by fold ``(K, T, T)``, where the balance asks for it.
-
-    Those of a fold's own models alone: others have learnt from its held-out samples.
-    """
-    if not covariances:
-        return None
-    if not rows.same_folds:
+def _by_fold(members: Sequence[Member], balance: Balance, rows: OutOfFold) -> list[Array | None]:
+    """The covariance of the errors by fold ``(T, T)``, where the balance asks for it."""
+    found = fold_covariances(members, balance, [fold.index for fold in rows.prepared.folds])
+    if not rows.same_folds and any(one is not None for one in found):
         raise DataError(
             "balance_method.kind = 'project-covariance' needs members with the same folds.",
             fix="train them with the same split.seed and split.folds, or with 'project'.",
         )
-    return np.asarray(np.mean(covariances, axis=0))
+    return found

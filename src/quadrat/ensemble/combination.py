@@ -110,19 +110,49 @@ def common_balance(members: Sequence[Member]) -> Balance:
     return balance
 
 
-def error_covariances(members: Sequence[Member], balance: Balance) -> list[Array]:
-    """The covariances of the errors by fold ``(K, T, T)``, of each member that has all targets.
+def covariance(members: Sequence[Member], balance: Balance) -> Array | None:
+    """The mean covariance of the errors of all members ``(T, T)``, for new samples.
 
-    Empty where the balance does not ask for them.
+    None where the balance does not ask for it. Members that lack a target have no say.
     """
-    found = []
-    for member in members:
-        if tuple(photos_experiment(member).data.targets) == balance.targets:
-            folds = read_json(member.run.path("preprocessing.json"))["members"]
-            told = [fold["covariance"] for fold in folds if fold["covariance"] is not None]
-            if told:
-                found.append(np.array(told, dtype=np.float64))
-    return found
+    found = [
+        _mean_covariance(read_json(member.run.path("preprocessing.json"))["members"])
+        for member in _complete(members, balance)
+    ]
+    return _mean(found)
+
+
+def fold_covariances(
+    members: Sequence[Member], balance: Balance, folds: Sequence[int]
+) -> list[Array | None]:
+    """The same for held-out samples, by fold.
+
+    Those of a fold's own networks alone: others have learnt from its held-out samples.
+    """
+    return [
+        _mean(
+            [
+                _mean_covariance(read_json(member.run.path(f"folds/{fold}/fold.json"))["members"])
+                for member in _complete(members, balance)
+            ]
+        )
+        for fold in folds
+    ]
+
+
+def _complete(members: Sequence[Member], balance: Balance) -> list[Member]:
+    targets = balance.targets
+    return [one for one in members if tuple(photos_experiment(one).data.targets) == targets]
+
+
+def _mean_covariance(networks: Sequence[Mapping[str, Any]]) -> Array | None:
+    told = [one["covariance"] for one in networks]
+    return _mean([None if one is None else np.array(one, dtype=np.float64) for one in told])
+
+
+def _mean(covariances: Sequence[Array | None]) -> Array | None:
+    known = [one for one in covariances if one is not None]
+    return np.asarray(np.mean(known, axis=0)) if known else None
 
 
 def _told(identities: set[tuple[str, frozenset[str]]]) -> str:
