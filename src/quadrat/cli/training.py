@@ -73,12 +73,14 @@ def train(
     """Train all folds; the last line on stdout is the run folder."""
     from quadrat import workflow
     from quadrat.cli._console import print_scores, progress
+    from quadrat.workflow.training import is_main
 
     with progress(quiet):
         run = workflow.train(experiment, out=out, resume=resume, overrides=overrides or [])
-    print_scores(run.metrics())
-    typer.echo(f"report: {run.path('report.html')}")
-    typer.echo(str(run.folder))
+    if is_main():
+        print_scores(run.metrics())
+        typer.echo(f"report: {run.path('report.html')}")
+        typer.echo(str(run.folder))
 
 
 def evaluate(

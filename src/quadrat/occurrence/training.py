@@ -50,8 +50,8 @@ def train(
         Stopped: A signal asked to stop; the state was saved.
     """
     data = prepare(experiment)
-    _record_start(run, experiment, data)
     backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
+    _record_start(run, experiment, data, backend)
     report = findings(experiment, data)
     if backend.is_main:
         write_json(run.path("check.json"), asdict(report))
@@ -118,7 +118,9 @@ def adjusted(
     )
 
 
-def _record_start(run: Run, experiment: OccurrenceExperiment, data: OccurrenceData) -> None:
+def _record_start(
+    run: Run, experiment: OccurrenceExperiment, data: OccurrenceData, backend: Backend
+) -> None:
     """Writes what became of the species of the run that training starts from.
 
     Raises:
@@ -132,7 +134,8 @@ def _record_start(run: Run, experiment: OccurrenceExperiment, data: OccurrenceDa
             f"{start.folder} has changed since {run.folder} began to learn from it. Put it back, "
             "or start a new run."
         )
-    write_json(path, start.describe(data.vocabulary))
+    if backend.is_main:
+        write_json(path, start.describe(data.vocabulary))
 
 
 def _with_kept_species(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from quadrat import predictors, runs
 from quadrat.engine import current_progress, stops_gracefully
@@ -13,6 +13,9 @@ from quadrat.errors import RunError
 from quadrat.experiment import Experiment
 from quadrat.workflow.experiments import ExperimentSource, load_experiment
 from quadrat.workflow.provenance import provenance
+
+if TYPE_CHECKING:
+    from quadrat.engine import Backend
 
 
 def train(
@@ -46,30 +49,30 @@ def train(
     family = predictors.family_of(checked)
     with _marked(run, checked), stops_gracefully():
         current_progress().note(f"run folder: {run.folder}")
-        if _is_main():
+        if is_main():
             run.write_experiment(checked)
             runs.write_json(run.path("provenance.json"), provenance(checked))
         family.train(run.experiment(), run, history=run.history())
-        if _is_main():
+        if is_main():
             from quadrat.report import write_report
 
             write_report(run)
+    if _processes() > 1:
+        # A process that ends or asks for the scores too early takes the writing one with it.
+        _backend(checked).wait()
     return predictors.load_run(run.folder)
 
 
 def _find_run(
     experiment: Experiment, out: Path, resume: Literal["auto"] | Path | str | None
 ) -> runs.Run:
-    if _is_main():
+    if is_main():
         run = _resumed(experiment, out, resume) or runs.Run.create(out, experiment)
         folder = str(run.folder)
     else:
         folder = ""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        from quadrat.engine import Backend
-
-        backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
-        folder = backend.agree(folder)
+    if _processes() > 1:
+        folder = _backend(experiment).agree(folder)
     return runs.Run(Path(folder))
 
 
@@ -113,7 +116,17 @@ def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _is_main() -> bool:
+def _backend(experiment: Experiment) -> Backend:
+    from quadrat.engine import Backend
+
+    return Backend.create(experiment.run.device, experiment.optimiser.precision)
+
+
+def _processes() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_main() -> bool:
     """Whether this is the process that writes, when several train together."""
     return int(os.environ.get("RANK", "0")) == 0
 
@@ -121,4 +134,4 @@ def _is_main() -> bool:
 def _marked(run: runs.Run, experiment: Experiment) -> Any:
     from contextlib import nullcontext
 
-    return run.running(experiment) if _is_main() else nullcontext()
+    return run.running(experiment) if is_main() else nullcontext()

@@ -148,7 +148,10 @@ def test_years_by_name(table):
     assert set(several.years[parts.test]) == {2021}
     assert set(several.years[parts.train]) == {2020, 2022}
     assert parts.protocol(split)["judged"] == "test"
-    assert "whole years were held out" in parts.protocol(split)["words"]
+    told = parts.protocol(split)
+    assert "whole years were held out" in told["words"]
+    assert told["train_years"] == [2020, 2022] and told["test_years"] == [2021]
+    assert "train_years" not in parts.protocol(SplitSection())
 
 
 def test_years_need_years(table):

@@ -29,6 +29,7 @@ class Partition:
         test: Cells that are judged once, at the end; there may be none.
         holdout: Cells of the regions that are held out, judged besides; there may be none.
         blocks: The spatial block of every cell of the table ``(C,)``.
+        years: The year of every row ``(C,)``, where the table has years.
     """
 
     train: Cells
@@ -36,6 +37,7 @@ class Partition:
     test: Cells
     holdout: Cells
     blocks: NDArray[np.str_]
+    years: NDArray[np.int64] | None = None
 
     @property
     def judged(self) -> Cells:
@@ -66,9 +68,17 @@ class Partition:
             "validation_cells": len(self.validation),
             "test_cells": len(self.test),
             **held,
+            **(self._years() if split.kind == "year" else {}),
             "groups": groups,
             "words": self._words(split, judged, groups),
         }
+
+    def _years(self) -> dict[str, list[int]]:
+        """The years of each part."""
+        years = self.years
+        if years is None:
+            return {}
+        return {f"{n}_years": np.unique(years[rows]).tolist() for n, rows in self.parts().items()}
 
     def _words(self, split: SplitSection, judged: str, groups: int) -> str:
         together = {"spatial-block": "blocks", "year": "years"}.get(split.kind, "cells")
@@ -108,7 +118,7 @@ def make_partition(
         train, validation, test = _by_year(table, rest, split)
     else:
         train, validation, test = _by_place(table, rest, split, blocks)
-    return Partition(train, validation, test, holdout, blocks)
+    return Partition(train, validation, test, holdout, blocks, table.years)
 
 
 def _by_place(

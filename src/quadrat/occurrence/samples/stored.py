@@ -122,7 +122,7 @@ def from_arrays(
             labels=labels("records", len(plain["codes"])),
             **given,
         ),
-        partition=Partition(**{name: arrays[name] for name in _PARTS}),
+        partition=Partition(**{name: arrays[name] for name in _PARTS}, years=arrays.get("years")),
         vocabulary=Vocabulary(tuple(Species(*names) for names in plain["species"])),
         counts=arrays["counts"],
         encoder=EnvironmentEncoder(tuple(columns)),
