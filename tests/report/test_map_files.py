@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,24 @@ def test_a_figure_of_several_weeks_names_them_all() -> None:
     assert drawn.count("probability (0–1)") == 1, "one colour bar for all"
     one = to_svg(layer_figure(layers((0,))))
     assert "whole year" in one
+
+
+def test_what_is_far_from_records_is_striped() -> None:
+    plain = layers((13, 26))
+    far = plain.grid.places()[1] > 10
+    drawn = {}
+    for name, given in {"plain": plain, "far": replace(plain, far=far)}.items():
+        figure = layer_figure(given)
+        drawn[name] = figure.axes[0].get_images()[0].get_array()
+        assert ("striped" in to_svg(figure)) == (name == "far")
+    before, after = (np.ma.getmaskarray(drawn[name]) for name in ("plain", "far"))
+    gaps = after & ~before
+    left, right = np.array_split(gaps, [round(gaps.shape[1] * 0.45)], axis=1)
+    assert not left.any() and 0.3 < right[:, right.shape[1] // 4 :].mean() < 0.6
+    shown = ~after
+    np.testing.assert_array_equal(drawn["far"][shown], drawn["plain"][shown])
+    nowhere = np.zeros(len(far), dtype=bool)
+    assert "striped" not in to_svg(layer_figure(replace(plain, far=nowhere)))
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 12, 48])

@@ -41,7 +41,10 @@ def make_map(
     land_only: Annotated[bool, typer.Option("--land-only", help="Leave the sea blank.")] = False,
     threshold: ThresholdOption = None,
     near_only: Annotated[
-        bool, typer.Option("--near-only", help="Leave blank what is far from all records.")
+        bool,
+        typer.Option(
+            "--near-only", help="Leave blank what is far from all records; pictures stripe it else."
+        ),
     ] = False,
     format: Annotated[str | None, typer.Option(help="The format, if not by the ending.")] = None,
 ) -> None:

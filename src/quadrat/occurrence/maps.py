@@ -77,12 +77,15 @@ class MapLayers:
         weeks: Weeks 1-48, 0 for the whole year.
         grid: Where.
         values: One row a week ``(weeks, N)``; NaN at sea where only land was asked for.
+        far: Which places are far from all records ``(N,)``: pictures stripe them. None: unknown,
+            or of no concern.
     """
 
     subject: Subject
     weeks: tuple[int, ...]
     grid: RasterGrid | CellGrid
     values: Values
+    far: NDArray[np.bool_] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

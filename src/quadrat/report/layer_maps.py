@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -51,6 +52,10 @@ _COLOURS: dict[str, Colormap] = {
     "richness": RICHNESS,
     "uncertainty": UNCERTAINTY,
 }
+
+_STRIPES = 130
+"""Stripes along the longer side of a map."""
+_STRIPED = "striped: farther from all records than what was judged"
 
 FRAME_MILLISECONDS = 180
 """The year goes by in nine seconds."""
@@ -109,9 +114,28 @@ class _Sheet:
         return image
 
     def picture(self, layer: int) -> np.ma.MaskedArray[tuple[int, ...], np.dtype[np.float64]]:
-        """One week's numbers, a pixel each."""
+        """One week's numbers, a pixel each; nothing in the gaps between stripes."""
         values = self.layers.values[layer].astype(np.float64)
-        return np.ma.masked_invalid(coloured(values, self.nearest))
+        return np.ma.masked_where(self._gaps, np.ma.masked_invalid(coloured(values, self.nearest)))
+
+    @cached_property
+    def note(self) -> str:
+        """The second line of a map."""
+        told = [self.layers.subject.note, _STRIPED if self._gaps.any() else ""]
+        return "  ·  ".join(part for part in told if part)
+
+    @cached_property
+    def _gaps(self) -> NDArray[np.bool_]:
+        """Every other stripe of what is far from all records."""
+        far = self.layers.far
+        if far is None:
+            return np.zeros(self.nearest.shape, dtype=bool)
+        known = np.isfinite(self.layers.values).any(axis=0)
+        width = max(1, round(max(self.nearest.shape) / _STRIPES))
+        rows, columns = np.indices(self.nearest.shape)
+        striped = (rows + columns) // width % 2 == 1
+        beyond = far & known
+        return np.asarray(striped & (self.nearest >= 0) & beyond[self.nearest])
 
 
 @styled()
@@ -138,9 +162,9 @@ def layer_figure(layers: MapLayers) -> Figure:
             axes.set_title(label, fontsize=8.5 if columns < 4 else 7, fontweight="normal", pad=3)
     subject = layers.subject
     if count == 1:
-        heading(grid[0, 0], f"{subject.title} · {week_label(layers.weeks[0])}", subject.note)
+        heading(grid[0, 0], f"{subject.title} · {week_label(layers.weeks[0])}", sheet.note)
     else:
-        note = f"  ·  {subject.note}" if subject.note else ""
+        note = f"  ·  {sheet.note}" if sheet.note else ""
         figure.suptitle(
             f"{subject.title}{note}",
             x=0.012, ha="left", fontsize=10.5, fontweight="bold", color=INK,
@@ -163,7 +187,7 @@ def layer_animation(layers: MapLayers) -> bytes:
     axes = figure.add_subplot()
     image = sheet.draw(axes, 0, land_polygons())
     subject = layers.subject
-    heading(axes, f"{subject.title} · {week_label(layers.weeks[0])}", subject.note)
+    heading(axes, f"{subject.title} · {week_label(layers.weeks[0])}", sheet.note)
     _colour_bar(figure, image, [axes], subject.label, 1)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
@@ -171,7 +195,7 @@ def layer_animation(layers: MapLayers) -> bytes:
     frames = []
     for layer, week in enumerate(layers.weeks):
         image.set_data(sheet.picture(layer))
-        axes.set_title(f"{subject.title} · {week_label(week)}", loc="left", pad=_pad(subject.note))
+        axes.set_title(f"{subject.title} · {week_label(week)}", loc="left", pad=_pad(sheet.note))
         canvas.draw()  # type: ignore[no-untyped-call]
         drawn = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
         frames.append(drawn[:, :, :3].copy())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,8 @@ def make_map(
         land_only: Leave the sea blank.
         threshold: Show where the species counts as present, from this probability on;
             ``"species"``: from the species' own threshold, as the run has fitted it.
-        near_only: Leave blank what is far from all training cells with records.
+        near_only: Leave blank what is far from all training cells with records; pictures stripe it
+            else.
         out: The file; by default a picture in the run's figures. Its ending says the format:
             ``.png``, ``.svg``, ``.pdf``, ``.gif``, ``.tif``, ``.gpkg`` or ``.geojson``.
         format: The format, where the file's ending does not say it.
@@ -91,8 +93,8 @@ def make_map(
     )
     if threshold is not None:
         layers = presence(layers, _least(opened.predictor, layers, threshold))
-    if near_only:
-        layers = near_records(layers, opened.predictor.is_far(*layers.grid.places()))
+    far = opened.predictor.is_far(*layers.grid.places())
+    layers = near_records(layers, far) if near_only else replace(layers, far=far)
     default = opened.path("figures") / f"{_name(layers)}.{kind}"
     return write_map(layers, out if out is not None else default, format=kind)
 

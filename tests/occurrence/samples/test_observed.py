@@ -30,6 +30,15 @@ def test_far_is_farther_than_nearly_all_judged_cells(observed):
     assert (away > observed.far_km).sum() == 2
 
 
+def test_nothing_within_the_spacing_of_cells_is_far():
+    """Where another year of the same cells is judged, each lies on a cell with records."""
+    lat, lon = (axis.ravel() for axis in np.meshgrid([0.0, 1.0, 2.0], [5.0, 6.0, 7.0]))
+    twice = np.tile(lat, 2), np.tile(lon, 2), np.ones(18, np.int64)
+    observed = ObservedCells.of(twice, (lat, lon))
+    assert observed.far_km == pytest.approx(111.19, rel=1e-3)
+    assert ObservedCells.of((lat[:1], lon[:1], np.ones(1)), (lat[:1], lon[:1])).far_km == 0
+
+
 def test_it_survives_saving(observed, tmp_path):
     assert ObservedCells.load(tmp_path) is None
     observed.save(tmp_path)

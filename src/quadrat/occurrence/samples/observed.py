@@ -50,7 +50,8 @@ class ObservedCells:
         """The cells of a run.
 
         ``far_km`` is the distance within which 99 % of the judged cells have a training cell with
-        records: no score says anything about places that are farther away.
+        records: no score says anything about places that are farther away. It is at least the
+        usual distance between cells, as where other years of the same cells are judged.
 
         Args:
             training: Latitudes, longitudes and numbers of records of all training cells ``(C,)``.
@@ -60,7 +61,7 @@ class ObservedCells:
         some = records > 0
         found = cls(lat[some], lon[some], records[some], np.inf)
         far = float(np.quantile(found.distance_km(*judged), JUDGED_SHARE))
-        return replace(found, far_km=far)
+        return replace(found, far_km=max(far, _spacing_km(lat, lon)))
 
     def distance_km(self, lat: ArrayLike, lon: ArrayLike) -> Floats:
         """The distance in km of places to the nearest of the cells ``(N,)``.
@@ -100,3 +101,14 @@ class ObservedCells:
         from scipy.spatial import cKDTree
 
         return cKDTree(unit_vectors(self.lat, self.lon))
+
+
+def _spacing_km(lat: Floats, lon: Floats) -> float:
+    """The usual distance of a cell to the nearest other one; 0 where there is no other."""
+    from scipy.spatial import cKDTree
+
+    places = np.unique(unit_vectors(lat, lon), axis=0)
+    if len(places) < 2:
+        return 0.0
+    chords = cKDTree(places).query(places, k=2)[0][:, 1]
+    return float(2 * EARTH_RADIUS_KM * np.arcsin(np.median(chords) / 2))
