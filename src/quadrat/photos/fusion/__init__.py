@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-# Imported for the names it registers.
+# Imported for the names they register.
+from quadrat.photos.fusion import attending as attending
+from quadrat.photos.fusion import convolving as convolving
 from quadrat.photos.fusion import plain as plain
+from quadrat.photos.fusion import pooling as pooling
+from quadrat.photos.fusion import state_space as state_space
 from quadrat.photos.fusion.base import (
     FusionSpec,
     SampleViews,

@@ -50,6 +50,11 @@ class FusionSpec:
         dropout: Share of units that are dropped in training.
         token_width: K, length of a token; 0 where there are none.
         slots: Parts that a photo is cut into.
+        gate: mlp: whether a gate weighs photos and metadata.
+        latents: perceiver: number of latents.
+        layers: Number of layers, where a kind has several.
+        heads: Heads of attention.
+        bidirectional: state-space: whether sequences are read backwards, too.
     """
 
     photo_width: int
@@ -60,6 +65,11 @@ class FusionSpec:
     dropout: float
     token_width: int = 0
     slots: int = 1
+    gate: bool = False
+    latents: int = 48
+    layers: int = 2
+    heads: int = 6
+    bidirectional: bool = True
 
 
 fusions: Registry[Callable[[FusionSpec], nn.Module]] = Registry("fusion")

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 AMOUNTS = ("parts", "ratio")
 """Kinds of heads that say amounts, in the targets' units, and derive the totals."""
 
+TOKEN_FUSIONS = ("perceiver", "cross-attention", "gated-conv", "state-space")
+"""Kinds of fusions that look at the places of views."""
+
 LOSSES_OF: dict[str, tuple[str, ...]] = {
     "point": ("mse", "mae", "huber", "focal", "tweedie"),
     "gaussian": ("nll", "crps"),

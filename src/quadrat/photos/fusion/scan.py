@@ -1,0 +1,74 @@
+"""The selective scan: a linear recurrence whose steps depend on what is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor
+
+CHUNK = 32
+"""Steps that are computed together: more need more memory, fewer more turns of a Python loop."""
+
+PackageScan = Callable[..., Tensor]
+
+
+def selective_scan(u: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """``h_t = exp(Δ_t A) h_{t-1} + Δ_t u_t B_t``, ``y_t = C_t h_t``, from ``h_0 = 0``.
+
+    Gu & Dao (2023), "Mamba: linear-time sequence modeling with selective state spaces". A step
+    with ``Δ = 0`` leaves the state as it is. Within chunks the steps are combined in a tree, by
+    products of decays that never exceed 1, so nothing overflows.
+
+    Args:
+        u: Inputs ``(B, L, E)``.
+        delta: Step sizes Δ ≥ 0, ``(B, L, E)``.
+        a: A < 0, ``(E, N)``.
+        b: ``(B, L, N)``.
+        c: ``(B, L, N)``.
+
+    Returns:
+        y, ``(B, L, E)``.
+    """
+    state = u.new_zeros(len(u), *a.shape)
+    found = []
+    for start in range(0, u.shape[1], CHUNK):
+        part = slice(start, start + CHUNK)
+        decay = torch.exp(delta[:, part, :, None] * a)
+        added = (delta[:, part] * u[:, part])[..., None] * b[:, part, None]
+        decay, added = _prefixes(decay, added)
+        states = added + decay * state[:, None]
+        found.append((states * c[:, part, None]).sum(dim=-1))
+        state = states[:, -1]
+    return torch.cat(found, dim=1)
+
+
+def fast_scan(u: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """The same by the kernels of the package mamba_ssm, where it is installed and on CUDA."""
+    if u.is_cuda and find_spec("mamba_ssm") is not None:
+        kernels = import_module("mamba_ssm.ops.selective_scan_interface")
+        return by_package(kernels.selective_scan_fn, u, delta, a, b, c)
+    return selective_scan(u, delta, a, b, c)
+
+
+def by_package(
+    scan: PackageScan, u: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor
+) -> Tensor:
+    """The scan by a function that takes time last, as mamba_ssm's does."""
+    turned = (part.transpose(1, 2).contiguous() for part in (u, delta))
+    states = (part.transpose(1, 2).contiguous() for part in (b, c))
+    return scan(*turned, a, *states).transpose(1, 2)
+
+
+def _prefixes(decay: Tensor, added: Tensor) -> tuple[Tensor, Tensor]:
+    """Each step combined with all before it, in log₂ rounds (Hillis & Steele 1986, CACM 29)."""
+    distance = 1
+    while distance < decay.shape[1]:
+        late, early = slice(distance, None), slice(None, -distance)
+        head = slice(None, distance)
+        added = torch.cat([added[:, head], added[:, late] + decay[:, late] * added[:, early]], 1)
+        decay = torch.cat([decay[:, head], decay[:, late] * decay[:, early]], 1)
+        distance *= 2
+    return decay, added
