@@ -12,6 +12,7 @@ import torch
 
 from quadrat.engine import Backend
 from quadrat.errors import DataError
+from quadrat.photos.heads.amounts import DensityHead
 from quadrat.photos.learner import Fitted, NetworkLearner, Part
 from quadrat.photos.member import Member
 from quadrat.photos.samples.loading import Samples, load_samples
@@ -29,7 +30,8 @@ def trained(
     history: list[dict[str, Any]] | None = None,
     **sections: Mapping[str, Any],
 ) -> tuple[NetworkLearner, Fitted, Samples]:
-    paint(folder, ROWS)
+    if not (folder / "photos").exists():
+        paint(folder, ROWS)
     given = experiment(
         save(wide(ROWS), folder),
         **{
@@ -65,15 +67,57 @@ def answers_alike_when_read_back(
 
 
 @pytest.mark.parametrize("distribution", ["point", "gaussian"])
-@pytest.mark.parametrize("kind", ["mlp", "linear", "parts", "ratio"])
+@pytest.mark.parametrize("kind", ["mlp", "linear", "parts", "ratio", "density"])
 def test_every_head_trains(tmp_path: Path, kind: str, distribution: str):
     head = {"kind": kind, "hidden": [8], "distribution": distribution}
     learner, fitted, held_out = trained(tmp_path, head=head)
     answers_alike_when_read_back(tmp_path, learner, fitted, held_out)
-    if kind in ("parts", "ratio"):
+    if kind in ("parts", "ratio", "density"):
         predicted = fitted.member.answer(held_out, learner.source).prediction().mean
         assert (predicted >= 0).all()
         np.testing.assert_allclose(predicted[:, 0] + predicted[:, 1], predicted[:, 2], rtol=1e-5)
+
+
+FUSIONS: tuple[dict[str, Any], ...] = (
+    *({"kind": kind} for kind in ("mean", "film", "attention")),
+    {"kind": "mlp", "gate": True},
+    *({"kind": kind, "heads": 2, "layers": 1} for kind in ("perceiver", "cross-attention")),
+    *({"kind": kind, "layers": 1} for kind in ("gated-conv", "state-space")),
+)
+
+
+@pytest.mark.parametrize("encoder", [VIT, CNN], ids=["vit", "cnn"])
+@pytest.mark.parametrize("fusion", FUSIONS, ids=lambda keys: str(keys["kind"]))
+def test_every_fusion_trains(tmp_path: Path, fusion: dict[str, Any], encoder: dict[str, Any]):
+    halves = {"kind": "halves", "size": 32}
+    learner, fitted, held_out = trained(
+        tmp_path, fusion={"hidden": 8, **fusion}, encoder=encoder, views=halves
+    )
+    answers_alike_when_read_back(tmp_path, learner, fitted, held_out)
+
+
+@pytest.mark.parametrize("fusion", FUSIONS, ids=lambda keys: str(keys["kind"]))
+def test_before_training_every_fusion_leaves_the_linear_start(
+    tmp_path: Path, fusion: dict[str, Any]
+):
+    keys = {"optimiser": {"epochs": 1, "learning_rate": 1e-12}, "views": {"size": 32}}
+    _, plain, _ = trained(tmp_path, **keys)
+    learner, other, held_out = trained(tmp_path, fusion={"hidden": 8, **fusion}, **keys)
+    said = [f.member.answer(held_out, learner.source).parameters for f in (plain, other)]
+    np.testing.assert_allclose(said[0], said[1], atol=1e-5)
+
+
+def test_a_density_learns_with_its_encoder_and_adds_up_halves(tmp_path: Path):
+    learner, fitted, held_out = trained(
+        tmp_path,
+        encoder={**CNN, "train": "all"},
+        head={"kind": "density"},
+        views={"kind": "halves", "size": 32},
+    )
+    answers_alike_when_read_back(tmp_path, learner, fitted, held_out)
+    head = fitted.member.network.head
+    assert isinstance(head, DensityHead)
+    assert float(head.share) == 0.5  # one place each of two halves
 
 
 LOSSES: tuple[dict[str, Any], ...] = (

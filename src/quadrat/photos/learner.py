@@ -260,7 +260,18 @@ class _Training:
                 f"negative, but training values of {', '.join(negative)} are.",
                 fix="correct these values, or use head.kind = 'mlp'.",
             )
-        head.begin(self.scaler, np.nanmean(self.train.samples.targets, axis=0).tolist(), 1.0)
+        means = np.nanmean(self.train.samples.targets, axis=0).tolist()
+        head.begin(self.scaler, means, self._places() if head.uses_tokens else 1.0)
+
+    def _places(self) -> float:
+        """How many places the views of a usual sample have together."""
+        encoder, samples = self.learner.encoder, self.train.samples
+        device = next(encoder.parameters()).device
+        blank = torch.zeros(1, 3, *encoder.preprocessing.size, device=device)
+        with torch.inference_mode():
+            tokens = encoder(blank).tokens
+        places = 0 if tokens is None else tokens[0, ..., 0].numel()
+        return places * len(self.learner.source.see(samples).owner) / len(samples)
 
     def fit_start(self, *, with_inner: bool = False) -> None:
         """Fits the linear start on the training rows, or on all rows that are not held out.

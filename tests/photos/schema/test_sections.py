@@ -152,7 +152,52 @@ def test_a_moved_folder_is_the_same_experiment(tmp_path: Path):
         ({"head": {"feed_back": True}}, "head.feed_back: nothing is predicted beside"),
         ({"head": {"auxiliary": ["ndvi"]}}, "head.auxiliary: 'ndvi' is neither in data.numeric"),
         ({"head": {"kind": "ratio"}}, "head.kind: 'ratio' divides one total among all other"),
-        ({"head": {"kind": "density"}}, "head.kind: "),
+        ({"head": {"kind": "dens"}}, "head.kind: "),
+        ({"fusion": {"gate": True}}, "fusion.gate: there are no metadata to weigh"),
+        ({"fusion": {"kind": "film"}}, "fusion.kind: 'film' lets metadata change"),
+        ({"fusion": {"latents": 12}}, "fusion.latents: fusion.kind = 'mlp' has no use"),
+        (
+            {"fusion": {"kind": "gated-conv", "heads": 4}},
+            "fusion.heads: fusion.kind = 'gated-conv'",
+        ),
+        ({"fusion": {"kind": "mean", "layers": 3}}, "fusion.layers: fusion.kind = 'mean' has no"),
+        (
+            {"fusion": {"kind": "gated-conv", "bidirectional": False}},
+            "fusion.bidirectional: fusion.kind = 'gated-conv' has no use",
+        ),
+        (
+            {"fusion": {"kind": "perceiver", "hidden": 512}},
+            "fusion.hidden: 512 cannot be shared by fusion.heads = 6; use a multiple, such as "
+            "510 and 516",
+        ),
+        (
+            {"fusion": {"kind": "perceiver"}, "encoder": {"tokens": False}},
+            "encoder.tokens: fusion.kind = 'perceiver' looks at places",
+        ),
+        (
+            {"head": {"kind": "density"}, "encoder": {"name": "precomputed:a.npy", "rows": "r"}},
+            "head.kind: 'density' looks at places; features computed elsewhere have none",
+        ),
+        (
+            {"head": {"kind": "density"}, "views": {"kind": "crops"}},
+            "views.kind: 'density' adds up views",
+        ),
+        (
+            {"head": {"kind": "density"}, "views": {"size": 64, "predict_size": 96}},
+            "views.predict_size: 'density' adds up places",
+        ),
+        (
+            {"head": {"kind": "density"}, "augment": {"view_dropout": 0.5}},
+            "augment.view_dropout: 'density' adds up all views",
+        ),
+        (
+            {"head": {"kind": "density"}, "augment": {"mixup": 0.4, "mixup_of": "vectors"}},
+            "augment.mixup_of: 'density' looks at places",
+        ),
+        (
+            {"head": {"kind": "density"}, "fusion": {"kind": "mean"}},
+            "fusion.kind: 'density' takes a spread from the fusion",
+        ),
         ({"fusion": {"embedding": {"site": 4}}}, "fusion.embedding: 'site' is not in"),
         ({"views": {"size": 4}}, "views.size: sides must lie between 16 and 8192"),
         ({"encoder": {"name": "resnet18"}}, "encoder.name: must be timm:MODEL"),
@@ -225,6 +270,22 @@ def test_features_from_elsewhere_take_no_photo_keys():
 def test_impossible_balances_are_told(identities: list[dict[str, Any]], told: str):
     with pytest.raises(ExperimentError, match=told):
         parse({**LEAST, "balance": identities})
+
+
+def test_fusions_of_places_ask_the_encoder_for_tokens():
+    assert parsed(fusion={"kind": "gated-conv"}).encoder.tokens
+    assert parsed(head={"kind": "density"}).encoder.tokens
+    assert not parsed(fusion={"kind": "mean"}).encoder.tokens
+
+
+def test_a_perceiver_has_the_defaults_of_its_source():
+    fusion = parsed(fusion={"kind": "perceiver"}).fusion
+    assert (fusion.latents, fusion.layers, fusion.heads) == (48, 4, 6)
+    assert fusion.hidden % fusion.heads == 0
+    again = parse(tomllib.loads(parsed(fusion={"kind": "perceiver"}).to_toml()))
+    assert again == parsed(fusion={"kind": "perceiver"})
+    assert parsed(fusion={"kind": "perceiver", "layers": 2}).fusion.layers == 2
+    assert parsed().fusion.hidden == 256
 
 
 def test_the_loss_of_a_distribution_is_its_own():

@@ -16,6 +16,7 @@ from quadrat.runtime.balance import Balance, Identity
 from quadrat.targets import DISTRIBUTIONS, Distribution, make_distribution
 
 LARGEST_EMBEDDING = 16
+_FUSION_KEYS = ("gate", "latents", "layers", "heads", "bidirectional")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class NetworkSpec:
         auxiliary_numeric: Numeric columns that are predicted beside, by position.
         auxiliary_categorical: Categorical ones.
         feed_back: Whether their predictions stand in for unknown ones.
+        gate: As in `FusionSpec`, like all below.
+        latents: The same.
+        layers: The same.
+        heads: The same.
+        bidirectional: The same.
     """
 
     photo_width: int
@@ -74,6 +80,11 @@ class NetworkSpec:
     auxiliary_numeric: tuple[int, ...] = ()
     auxiliary_categorical: tuple[int, ...] = ()
     feed_back: bool = False
+    gate: bool = False
+    latents: int = 48
+    layers: int = 2
+    heads: int = 6
+    bidirectional: bool = True
 
     @classmethod
     def of(
@@ -122,6 +133,7 @@ class NetworkSpec:
             auxiliary_numeric=_places(data.numeric, head.auxiliary),
             auxiliary_categorical=_places(data.categorical, head.auxiliary),
             feed_back=head.feed_back,
+            **{name: getattr(experiment.fusion, name) for name in _FUSION_KEYS},
         )
 
     def auxiliary(self) -> Columns:
@@ -144,6 +156,7 @@ class NetworkSpec:
             self.dropout,
             token_width=self.token_width,
             slots=self.slots,
+            **{name: getattr(self, name) for name in _FUSION_KEYS},
         )
 
     def head_spec(self) -> HeadSpec:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -16,6 +16,7 @@ from quadrat.photos.schema.encoder import EncoderSection
 from quadrat.photos.schema.kinds import Size
 from quadrat.photos.schema.learning import LossSection, PhotosOptimiser, PhotosRun
 from quadrat.photos.schema.network import FusionSection, HeadSection
+from quadrat.photos.schema.network_rules import needs_tokens
 from quadrat.photos.schema.order import CurriculumSection, SamplingSection
 from quadrat.photos.schema.split import SplitSection
 from quadrat.photos.schema.tta import TtaSection
@@ -65,6 +66,20 @@ class PhotosExperiment(Experiment):
     tta: TtaSection = Field(default_factory=TtaSection)
     optimiser: PhotosOptimiser = Field(default_factory=PhotosOptimiser)
     run: PhotosRun = Field(default_factory=PhotosRun)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_tokens(cls, content: Any) -> Any:
+        """Asks the encoder for tokens where fusion or head look at them."""
+        if not isinstance(content, dict):
+            return content
+        fusion, head, encoder = (content.get(name, {}) for name in ("fusion", "head", "encoder"))
+        if not all(isinstance(section, dict) for section in (fusion, head, encoder)):
+            return content
+        wanted = needs_tokens(fusion.get("kind"), head.get("kind"))
+        if not wanted or str(encoder.get("name", "")).startswith("precomputed:"):
+            return content
+        return {**content, "encoder": {"tokens": True, **encoder}}
 
     @model_validator(mode="after")
     def _agree(self) -> PhotosExperiment:

@@ -11,10 +11,14 @@ if TYPE_CHECKING:
     from quadrat.experiment import Section
     from quadrat.photos.schema import PhotosExperiment
     from quadrat.photos.schema.learning import LossSection
+    from quadrat.photos.schema.network import FusionSection
     from quadrat.photos.schema.rules import Problem
 
-AMOUNTS = ("parts", "ratio")
+AMOUNTS = ("density", "parts", "ratio")
 """Kinds of heads that say amounts, in the targets' units, and derive the totals."""
+
+HEADED = ("perceiver", "cross-attention")
+"""Kinds of fusions with heads of attention."""
 
 TOKEN_FUSIONS = ("perceiver", "cross-attention", "gated-conv", "state-space")
 """Kinds of fusions that look at the places of views."""
@@ -37,6 +41,8 @@ def changed(section: Section, *keys: str) -> list[str]:
 def network_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
     """What fusion, head and loss demand of each other and of the rest."""
     yield from _loss_and_head(experiment)
+    yield from _fusion_and_metadata(experiment)
+    yield from _token_problems(experiment)
     yield from _head_problems(experiment)
 
 
@@ -53,6 +59,73 @@ def loss_problems(loss: LossSection) -> Iterator[Problem]:
     missing = [level for level in (0.05, 0.5, 0.95) if level not in levels]
     if missing:
         yield ("quantiles",), f"{', '.join(map(str, missing))} must be among the levels"
+
+
+def fusion_problems(fusion: FusionSection) -> Iterator[Problem]:
+    """Keys that a kind of fusion has no use for, and widths that heads cannot share."""
+    takers = {
+        "gate": ("mlp",),
+        "latents": ("perceiver",),
+        "layers": TOKEN_FUSIONS,
+        "heads": HEADED,
+        "bidirectional": ("state-space",),
+    }
+    for key in changed(fusion, *takers):
+        if fusion.kind not in takers[key]:
+            yield (key,), f"fusion.kind = '{fusion.kind}' has no use for it; leave it out"
+    rest = fusion.hidden % fusion.heads
+    if rest and fusion.kind in HEADED:
+        below, above = fusion.hidden - rest, fusion.hidden - rest + fusion.heads
+        near = f"{below} and {above}" if below else f"{above}"
+        yield (
+            ("hidden",),
+            f"{fusion.hidden} cannot be shared by fusion.heads = {fusion.heads}; use a multiple, "
+            f"such as {near}",
+        )
+
+
+def needs_tokens(fusion: object, head: object) -> bool:
+    """Whether kinds of fusion and head look at the places of views."""
+    return fusion in TOKEN_FUSIONS or head == "density"
+
+
+def _fusion_and_metadata(experiment: PhotosExperiment) -> Iterator[Problem]:
+    fusion, data = experiment.fusion, experiment.data
+    if not data.numeric and not data.categorical:
+        hint = "name columns in data.numeric or data.categorical"
+        if fusion.kind == "film":
+            yield ("fusion", "kind"), f"'film' lets metadata change what photos say; {hint}"
+        if fusion.gate:
+            yield ("fusion", "gate"), f"there are no metadata to weigh; {hint}"
+
+
+def _token_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
+    fusion, head = experiment.fusion, experiment.head
+    if not needs_tokens(fusion.kind, head.kind):
+        return
+    section, kind = ("head", head.kind) if head.kind == "density" else ("fusion", fusion.kind)
+    if experiment.encoder.precomputed:
+        yield (section, "kind"), f"'{kind}' looks at places; features computed elsewhere have none"
+    elif not experiment.encoder.tokens:
+        yield ("encoder", "tokens"), f"{section}.kind = '{kind}' looks at places; leave it out"
+
+
+def _density_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
+    views, augment, fusion = experiment.views, experiment.augment, experiment.fusion
+    if views.kind == "crops":
+        yield ("views", "kind"), "'density' adds up views, and crops show places twice; use 'tiles'"
+    if views.predict_size not in (None, views.size):
+        yield ("views", "predict_size"), "'density' adds up places; their number must not change"
+    if augment.view_dropout > 0.0:
+        yield ("augment", "view_dropout"), "'density' adds up all views; leave it out"
+    if augment.mixup > 0.0 and augment.mixup_of == "vectors":
+        yield ("augment", "mixup_of"), "'density' looks at places, not at vectors; use 'views'"
+    unused = experiment.head.distribution == "point" and not experiment.head.bins
+    if unused and changed(fusion, "kind", "gate"):
+        yield (
+            ("fusion", "kind"),
+            "'density' takes a spread from the fusion, and 'point' has none; leave it out",
+        )
 
 
 def _loss_and_head(experiment: PhotosExperiment) -> Iterator[Problem]:
@@ -84,6 +157,8 @@ def _head_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
             ("head", "distribution"),
             f"head.kind = '{head.kind}' says amounts, with 'point' or 'gaussian'",
         )
+    if head.kind == "density":
+        yield from _density_problems(experiment)
     yield from _auxiliary_problems(experiment)
     if head.kind == "ratio" and not _one_total(experiment):
         yield (
