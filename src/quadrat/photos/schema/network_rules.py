@@ -116,6 +116,8 @@ def _density_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
         yield ("views", "kind"), "'density' adds up views, and crops show places twice; use 'tiles'"
     if views.predict_size not in (None, views.size):
         yield ("views", "predict_size"), "'density' adds up places; their number must not change"
+    if experiment.tta.sizes or experiment.tta.kind == "crops":
+        yield ("tta",), "'density' adds up places; their number must not change, so use 'flips'"
     if augment.view_dropout > 0.0:
         yield ("augment", "view_dropout"), "'density' adds up all views; leave it out"
     if augment.mixup > 0.0 and augment.mixup_of == "vectors":
