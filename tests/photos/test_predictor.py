@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import numpy as np
 import polars as pl
 import pytest
@@ -203,6 +204,23 @@ def test_last_blocks_lie_with_each_member_and_the_blocks_before_them_once(tmp_pa
     again = PhotosPredictor.load(tmp_path / "again", device="cpu")
     table = tmp_path / "train.csv"
     np.testing.assert_array_equal(again.predict(table).raw, predictor.predict(table).raw)
+
+
+def test_a_tower_answers_from_its_folder_without_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    vision = {"image_size": 32, "layers": 1, "width": 24, "head_width": 12, "patch_size": 16}
+    config = tmp_path / "open_clip_config.json"
+    config.write_text(json.dumps({"model_cfg": {"embed_dim": 20, "vision_cfg": vision}}))
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda repository, file: config)
+    run = make_from_photos(tmp_path, name="open_clip:hf-hub:museum/beetles")
+    table = tmp_path / "train.csv"
+    before = PhotosPredictor.load(run.folder, device="cpu").predict(table).raw
+    monkeypatch.undo()
+    config.unlink()
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", None)
+    after = PhotosPredictor.load(run.folder, device="cpu").predict(table).raw
+    np.testing.assert_array_equal(after, before)
 
 
 def test_sets_of_photos_are_one_sample(tmp_path: Path):

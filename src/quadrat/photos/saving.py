@@ -128,6 +128,10 @@ def _preprocessing(predictor: PhotosPredictor, members: list[dict[str, Any]]) ->
 def _save_encoder(predictor: PhotosPredictor, folder: Path) -> dict[str, Any]:
     section, encoder = predictor.experiment.encoder, predictor.source.encoder
     entry: dict[str, Any] = {"name": section.name, "trained": not encoder.holds}
+    if encoder.config is not None:
+        name, content = encoder.config
+        entry["config"] = f"encoder/{name}"
+        write_json(folder / entry["config"], content)
     if not encoder.holds:
         return entry
     fingerprint = encoder.fingerprint()
@@ -149,6 +153,9 @@ def _load_encoder(
     section = experiment.encoder
     if entry["trained"] or "weights" in entry:  # those of the folder take the place of these
         section = section.model_copy(update={"weights": "none"})
+    if "config" in entry:
+        prefix = section.name.partition(":")[0]
+        section = section.model_copy(update={"name": f"{prefix}:{folder / entry['config']}"})
     encoder = create_encoder(section, experiment.views, experiment.clean, seed=experiment.seed)
     if "weights" in entry:
         _load_frozen(encoder, folder / entry["weights"])

@@ -9,11 +9,14 @@ import pytest
 import safetensors.torch
 import timm
 import torch
+from timm.models.vision_transformer import checkpoint_filter_fn
 
 from quadrat.errors import DataError, UsageError
 from quadrat.photos.encoders import PhotoEncoder, create_encoder
 from quadrat.photos.schema import CleanSection, EncoderSection, ViewsSection
 from quadrat.runtime.cleaning.photos import Cleaning
+
+CONFIG = {"mean": (0.5,) * 3, "std": (0.5,) * 3, "interpolation": "bicubic"}
 
 
 def create(name: str = "test_vit", *, seed: int = 0, **keys: Any) -> PhotoEncoder:
@@ -72,6 +75,47 @@ def test_sizes_that_a_network_cannot_take_are_refused():
         create("test_vit", size=64, predict_size=100)
     with pytest.raises(UsageError, match=r"views.predict_size.*takes 64 by 64 pixels only"):
         create("beit_base_patch16_224", size=64, predict_size=96)
+
+
+def test_positions_at_another_size_are_those_that_timm_resamples(saved: Path):
+    path = saved / "plain.safetensors"
+    encoder = create(weights=str(path), size=(96, 64), predict_size=(48, 112))
+    state = safetensors.torch.load_file(path)
+    for size in ((96, 64), (48, 112)):
+        model = timm.create_model("test_vit", num_classes=7, img_size=size).eval()
+        model.load_state_dict(checkpoint_filter_fn(state, model))
+        photos = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(1))
+        with torch.no_grad():
+            expected = model.forward_head(model.forward_features(photos), pre_logits=True)
+            torch.testing.assert_close(encoder(photos).vectors, expected)
+
+
+def test_last_blocks_take_another_size_in_prediction():
+    for name in ("test_vit", "test_efficientnet", "eva02_tiny_patch14_224"):
+        step = 14 if "patch14" in name else 16
+        sizes = {"size": (4 * step, 2 * step), "predict_size": (3 * step, 5 * step)}
+        encoder = create(name, train_last_blocks=1, tokens=True, **sizes)
+        tail = encoder.rest().eval()
+        for preprocessing in (encoder.preprocessing, encoder.predict_preprocessing):
+            photos = torch.randn(2, 3, *preprocessing.size)
+            with torch.no_grad():
+                vectors, tokens = tail(encoder.hold(photos))
+                torch.testing.assert_close(vectors, encoder.model.eval()(photos))
+            assert tokens.shape[0] == 2
+
+
+def test_a_size_of_its_own_that_is_no_whole_number_of_patches_is_cut(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def smaller(name: str, **options: Any) -> Any:
+        return make("vit_tiny_patch16_224", **options)
+
+    make = timm.create_model
+    monkeypatch.setattr(timm, "create_model", smaller)
+    monkeypatch.setattr(
+        timm.data, "resolve_model_data_config", lambda model: CONFIG | {"input_size": (3, 40, 72)}
+    )
+    assert create("vit_so400m_patch14_siglip_384").preprocessing.size == (32, 64)
 
 
 def test_unknown_names_are_refused_with_the_closest():

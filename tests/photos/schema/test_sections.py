@@ -203,6 +203,10 @@ def test_a_moved_folder_is_the_same_experiment(tmp_path: Path):
         ({"views": {"size": 4}}, "views.size: sides must lie between 16 and 8192"),
         ({"encoder": {"name": "resnet18"}}, "encoder.name: must be timm:MODEL"),
         ({"encoder": {"name": "timm:"}}, "encoder.name: "),
+        (
+            {"encoder": {"name": "open_clip:ViT-B-32"}},
+            "encoder.weights: 'ViT-B-32' is an architecture; set it to a file",
+        ),
         ({"encoder": {"name": "timm:resnet18", "weights": "bundled"}}, "encoder.weights: only"),
         ({"encoder": {"rows": "rows.txt"}}, "encoder.rows: only"),
         ({"encoder": {"name": "precomputed:a.npy"}}, "encoder.rows: say which photos"),

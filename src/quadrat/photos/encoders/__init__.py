@@ -1,8 +1,9 @@
-"""What turns photos into vectors: networks of timm by name, or features computed elsewhere."""
+"""What turns photos into vectors: networks by name, or features computed elsewhere."""
 
 from __future__ import annotations
 
 # Imported for the names they register.
+from quadrat.photos.encoders import open_clip_models as open_clip_models
 from quadrat.photos.encoders import precomputed as precomputed
 from quadrat.photos.encoders import timm_models as timm_models
 from quadrat.photos.encoders.base import (

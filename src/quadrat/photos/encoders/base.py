@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import NamedTuple, Self
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -78,7 +78,12 @@ class PhotoEncoder(nn.Module, ABC):
         frozen: Whether nothing of it learns: then it has no gradients and always stays in
             evaluation mode.
         token_width: Length K of the tokens; 0 where it gives none.
+
+    Attributes:
+        config: Name and content of a file that it was built from, where its name says too little.
     """
+
+    config: tuple[str, Mapping[str, Any]] | None = None
 
     def __init__(self, width: int, *, frozen: bool, token_width: int = 0) -> None:
         super().__init__()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import torch
@@ -26,6 +26,8 @@ class TimmEncoder(PhotoEncoder):
         section: Its name, which blocks learn, and what is read.
         preprocessing: For training.
         predict_preprocessing: For held-out and new photos.
+        identity: What network it is, for its fingerprint.
+        config: Name and content of a file that it was built from, where its name says too little.
 
     Raises:
         UsageError: The section asks for what the network does not have.
@@ -38,11 +40,14 @@ class TimmEncoder(PhotoEncoder):
         *,
         preprocessing: ImagePreprocessing,
         predict_preprocessing: ImagePreprocessing,
+        identity: tuple[str, ...],
+        config: tuple[str, Mapping[str, Any]] | None = None,
     ) -> None:
         super().__init__(0, frozen=not section.learns)
         steps = steps_of(model)
         _demand(steps, model, section)
         self.model, self.steps, self.name = model, steps, section.name
+        self.identity, self.config = identity, config
         self.reading = _reading(steps, model, section)
         self._preprocessing = preprocessing
         self._predict_preprocessing = predict_preprocessing
@@ -123,8 +128,7 @@ class TimmEncoder(PhotoEncoder):
     def _identity(self) -> Iterator[str]:
         """What tells two readings of one network apart."""
         reading, blocks = self.reading, len(self.steps.blocks)
-        yield "timm"
-        yield self.name.partition(":")[2]
+        yield from self.identity
         yield " ".join(reading.pools)
         if reading.layers != (blocks - 1,):
             yield f"layers {reading.layers}"

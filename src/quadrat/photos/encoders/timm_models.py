@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import timm
 from timm import data as timm_data
@@ -37,23 +37,74 @@ def build(section: EncoderSection, views: ViewsSection, clean: CleanSection) -> 
     model, fixed = _create(name, section.weights, views.size)
     config = _TIMM_DATA.resolve_model_data_config(model)
     own = tuple(config["input_size"][1:])
-    size = _sides(views.size) or own
-    predict_size = _sides(views.predict_size) or size
-    for key, wanted in (("views.size", size), ("views.predict_size", predict_size)):
-        _fits(model, name, key, wanted, fixed)
-    interpolation = config["interpolation"]
-    common: dict[str, Any] = {
-        "fit": views.fit,
-        "mean": tuple(config["mean"]),
-        "std": tuple(config["std"]),
-        "interpolation": interpolation if interpolation in _INTERPOLATIONS else "bicubic",
-        "clean": Cleaning(clean.stamps, clean.bottom_crop),
-    }
+    normalisation = Normalisation(
+        tuple(config["mean"]), tuple(config["std"]), config["interpolation"]
+    )
+    train, predict = preprocessings(
+        model, section.name, views, clean, own=own, normalisation=normalisation, fixed=fixed
+    )
     return TimmEncoder(
         model,
         section,
-        preprocessing=ImagePreprocessing(size=size, **common),
-        predict_preprocessing=ImagePreprocessing(size=predict_size, **common),
+        preprocessing=train,
+        predict_preprocessing=predict,
+        identity=("timm", name),
+    )
+
+
+class Normalisation(NamedTuple):
+    """How a network was shown photos.
+
+    Attributes:
+        mean: Of the colours, between 0 and 1.
+        std: Their standard deviations.
+        interpolation: How photos were resized.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    interpolation: str = "bicubic"
+
+
+def preprocessings(
+    model: nn.Module,
+    name: str,
+    views: ViewsSection,
+    clean: CleanSection,
+    *,
+    own: tuple[int, int],
+    normalisation: Normalisation,
+    fixed: tuple[int, int] | None = None,
+) -> tuple[ImagePreprocessing, ImagePreprocessing]:
+    """What photos go through: in training, and when they are predicted.
+
+    Args:
+        model: The network.
+        name: Its name, for messages.
+        views: Sizes and fit.
+        clean: What is cleaned away before.
+        own: The size that it was trained with.
+        normalisation: How it was shown photos.
+        fixed: The only size that it takes, if it takes but one.
+
+    Raises:
+        UsageError: The network cannot take the size.
+    """
+    size = _sides(views.size) or _whole_patches(model, own)
+    predict_size = _sides(views.predict_size) or size
+    for key, wanted in (("views.size", size), ("views.predict_size", predict_size)):
+        _fits(model, name, key, wanted, fixed)
+    known = normalisation.interpolation in _INTERPOLATIONS
+    common: dict[str, Any] = {
+        "fit": views.fit,
+        "mean": normalisation.mean,
+        "std": normalisation.std,
+        "interpolation": normalisation.interpolation if known else "bicubic",
+        "clean": Cleaning(clean.stamps, clean.bottom_crop),
+    }
+    return (
+        ImagePreprocessing(size=size, **common),
+        ImagePreprocessing(size=predict_size, **common),
     )
 
 
@@ -109,7 +160,7 @@ def _loaded(name: str, weights: str, options: dict[str, Any]) -> nn.Module:
             raise _no_hub(name, error) from error
         raise DataError(
             f"encoder.weights: {weights} does not hold the weights of timm:{name}.",
-            _mismatches(error),
+            mismatches(error),
             fix="name the model that the file was saved from in encoder.name.",
         ) from error
     if weights == "bundled":
@@ -128,7 +179,7 @@ def _no_hub(name: str, error: Exception) -> DataError:
     )
 
 
-def _mismatches(error: Exception) -> list[str]:
+def mismatches(error: Exception) -> list[str]:
     """What torch says about a state dict, without its first line and with few keys of each kind."""
     lines = [line.strip().rstrip(".") for line in str(error).splitlines()]
     found = []
@@ -150,17 +201,30 @@ def _fits(
 ) -> None:
     if fixed is not None and size != fixed:
         raise UsageError(
-            f"{key}: timm:{name} takes {fixed[0]} by {fixed[1]} pixels only, not {size[0]} by "
+            f"{key}: {name} takes {fixed[0]} by {fixed[1]} pixels only, not {size[0]} by "
             f"{size[1]}; leave it out, or choose another model."
         )
-    embedding: Any = getattr(model, "patch_embed", None)
-    patch = getattr(embedding, "patch_size", None)
-    if patch is None or getattr(embedding, "dynamic_img_pad", False):
+    steps = _patch(model)
+    if steps is None:
         return
-    steps = patch if isinstance(patch, tuple) else (patch, patch)
     if any(side % step for side, step in zip(size, steps, strict=True)):
         near = [max(1, round(side / step)) * step for side, step in zip(size, steps, strict=True)]
         raise UsageError(
-            f"{key}: timm:{name} cuts photos into patches of {steps[0]} by {steps[1]} pixels; use "
+            f"{key}: {name} cuts photos into patches of {steps[0]} by {steps[1]} pixels; use "
             f"multiples, such as {near}, not {list(size)}."
         )
+
+
+def _patch(model: nn.Module) -> tuple[int, int] | None:
+    """Height and width of the patches that a network cuts photos into, where they must fit."""
+    embedding: Any = getattr(model, "patch_embed", None)
+    patch = getattr(embedding, "patch_size", None)
+    if patch is None or getattr(embedding, "dynamic_img_pad", False):
+        return None
+    return (patch[0], patch[1]) if isinstance(patch, tuple) else (patch, patch)
+
+
+def _whole_patches(model: nn.Module, size: tuple[int, int]) -> tuple[int, int]:
+    """A size without the rest that is not a whole patch, which networks leave unseen."""
+    steps = _patch(model) or (1, 1)
+    return size[0] // steps[0] * steps[0], size[1] // steps[1] * steps[1]

@@ -41,7 +41,18 @@ _CLASSIFIERS = (
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Reads tensors from a safetensors file or a state dict, without any classifier.
+    """Reads tensors as `read_tensors` does, without any classifier.
+
+    Raises:
+        DataError: The file is missing, damaged, or could run code.
+    """
+    dropped = {f"{name}.{kind}" for name in _CLASSIFIERS for kind in ("weight", "bias")}
+    dropped |= set(_CLASSIFIERS)
+    return {name: value for name, value in read_tensors(path).items() if name not in dropped}
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Reads tensors from a safetensors file or a state dict.
 
     Args:
         path: ``.safetensors``, or a file of ``torch.save`` that holds nothing but tensors (bare,
@@ -62,13 +73,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             f"encoder.weights: {path} cannot be read as plain tensors: {why}.",
             fix="save the tensors alone: safetensors.torch.save_file(model.state_dict(), FILE).",
         ) from error
-    dropped = {f"{name}.{kind}" for name in _CLASSIFIERS for kind in ("weight", "bias")}
-    dropped |= set(_CLASSIFIERS)
-    weights = {
-        name: value
-        for name, value in state.items()
-        if isinstance(value, Tensor) and name not in dropped
-    }
+    weights = {name: value for name, value in state.items() if isinstance(value, Tensor)}
     if not weights:
         raise DataError(f"encoder.weights: {path} holds no weights of an encoder.")
     return weights

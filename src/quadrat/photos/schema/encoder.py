@@ -27,11 +27,13 @@ class EncoderSection(Section):
     """What turns a photo into a vector."""
 
     name: Annotated[str, Located(prefix="precomputed:")] = Field(
-        rules.BUNDLED, description="timm:MODEL, or precomputed:FILE.npy with one row a photo."
+        rules.BUNDLED,
+        description="timm:MODEL; open_clip:MODEL or open_clip:hf-hub:ORGANISATION/NAME, an image "
+        "tower; or precomputed:FILE.npy with one row a photo.",
     )
     weights: Annotated[str, Located(words=("hub", "bundled", "none"))] = Field(
         "hub",
-        description="hub: downloaded by timm; bundled: installed with quadrat, for "
+        description="hub: downloaded; bundled: installed with quadrat, for "
         f"{rules.BUNDLED} (its default); none: random; or a file (safetensors or state dict).",
     )
     rows: Annotated[str | None, _LocatedRows()] = Field(

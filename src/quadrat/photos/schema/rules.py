@@ -103,9 +103,15 @@ def views_problems(views: ViewsSection) -> Iterator[Problem]:
 def encoder_problems(encoder: EncoderSection) -> Iterator[Problem]:
     """What a name of an encoder allows."""
     prefix, colon, model = encoder.name.partition(":")
-    if prefix not in ("timm", "precomputed") or not model:
+    if prefix not in ("timm", "open_clip", "precomputed") or not model:
         hint = "" if colon else f" Did you mean 'timm:{prefix}'?"
-        yield ("name",), f"must be timm:MODEL or precomputed:FILE.npy.{hint}"
+        yield ("name",), f"must be timm:MODEL, open_clip:MODEL or precomputed:FILE.npy.{hint}"
+    if prefix == "open_clip" and encoder.weights == "hub" and not model.startswith("hf-hub:"):
+        yield (
+            ("weights",),
+            f"'{model}' is an architecture; set it to a file, or name a model of the hub: "
+            "encoder.name = 'open_clip:hf-hub:ORGANISATION/NAME'",
+        )
     if encoder.precomputed:
         if encoder.train != "head":
             yield ("train",), "features computed elsewhere cannot be trained; set it to 'head'"
