@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from quadrat.ensemble.judging import scored_as
 from quadrat.ensemble.schema import EnsembleExperiment
 from quadrat.errors import ExperimentError, UsageError
 from quadrat.experiment import json_schema, load, parse
+from tests.photos.tables import experiment, save, wide
 
 MEMBERS = [{"run": "a"}, {"run": "b"}]
 
@@ -71,6 +73,19 @@ def test_the_json_schema_offers_only_what_works():
     keys = branches["ensemble"]["properties"]
     assert {"member", "combine", "score", "seed", "name"} <= set(keys)
     assert not {"optimiser", "average", "run"} & set(keys)
+
+
+def test_scores_that_are_not_set_are_the_first_members(tmp_path: Path):
+    keys = {"score": {"primary": "rmse", "weights": {"green_g": 1.0}}, "tta": {"kind": "flips"}}
+    first = experiment(save(wide(), tmp_path), **keys)
+    found = scored_as(read(seed=3), first)
+    assert (found.score.primary, found.score.weights) == ("rmse", {"green_g": 1.0})
+    assert found.seed == 3
+    assert found.tta.kind == "none"
+    own = read(score={"primary": "mae", "weights": {"dead_g": 1.0}, "bootstrap": 0})
+    found = scored_as(own, first)
+    assert (found.score.primary, found.score.weights) == ("mae", {"dead_g": 1.0})
+    assert found.score.bootstrap == 0
 
 
 def test_an_ensemble_is_not_searched():

@@ -80,7 +80,10 @@ def judge_members(experiment: EnsembleExperiment, members: Sequence[Member]) -> 
 
 
 def scored_as(experiment: EnsembleExperiment, first: PhotosExperiment) -> PhotosExperiment:
-    """The first member's experiment with the scores that the ensemble asks for."""
+    """The first member's experiment with the scores that the ensemble asks for.
+
+    What several looks at a photo gain is told by each member, which alone knows single looks.
+    """
     asked = experiment.score
     score = ScoreSection(
         primary=asked.primary or first.score.primary,
@@ -88,7 +91,8 @@ def scored_as(experiment: EnsembleExperiment, first: PhotosExperiment) -> Photos
         bootstrap=asked.bootstrap,
         baselines=asked.baselines,
     )
-    return first.model_copy(update={"score": score, "seed": experiment.seed})
+    once = type(first.tta)()
+    return first.model_copy(update={"score": score, "seed": experiment.seed, "tta": once})
 
 
 def mean_r2(member: Member) -> float:
