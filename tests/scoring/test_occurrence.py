@@ -294,3 +294,32 @@ def test_wrong_settings_are_refused() -> None:
         OccurrenceEvaluator(SPECIES, thresholds=(0.05,))
     with pytest.raises(ValueError, match="logits must be"):
         OccurrenceEvaluator(SPECIES).update(torch.zeros(2, 3), torch.zeros(0), torch.zeros(0))
+
+
+@pytest.mark.parametrize("width", [1, 9, 3000])
+def test_half_precision_rows_are_sorted_like_the_numbers_they_are(width: int) -> None:
+    generator = torch.Generator().manual_seed(width)
+    logits = (torch.randn(40, width, generator=generator) * 5 - 3).bfloat16()
+    special = [-math.inf, -1e-39, -0.0, 0.0, 1e-39, 3e38, math.inf]
+    logits[:7, 0] = torch.tensor(special)
+    logits[7, : min(7, width)] = torch.tensor(special)[:width]
+    table, plain = (_ranking.SortedRows(torch.device("cpu")) for _ in range(2))
+    for given_rows in (logits, logits.t().contiguous().t()):
+        table.load(given_rows)
+        plain.load(given_rows.float())
+        torch.testing.assert_close(table.table, plain.table, rtol=0, atol=0)
+    rows = torch.arange(40)
+    values = logits[:, 0].float()
+    expected = (logits.float() < values[:, None]).sum(dim=1)
+    torch.testing.assert_close(table.count_below(rows, values), expected)
+
+
+def test_half_precision_scores_by_sorting_are_those_in_single_precision(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    logits, truth, density = world(8)
+    logits[3, 5], logits[4, 6] = 90.0, math.inf
+    monkeypatch.setattr(_summary, "_FEW", -1.0)
+    rounded = logits.bfloat16()
+    plain = evaluated(rounded.float(), truth, density).compute()
+    assert evaluated(rounded, truth, density).compute() == pytest.approx(plain, nan_ok=True)

@@ -1,15 +1,18 @@
 """Ranks and sums over rows of logits, without a loop over samples and without an argsort.
 
 On the CPU the heavy parts run in numpy: its sort of plain numbers is vectorised and an order of
-magnitude faster than sorting with indices. On CUDA they run in torch.
+magnitude faster than sorting with indices, and 16-bit integers it sorts by their digits, several
+times faster yet. On CUDA they run in torch.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -32,9 +35,13 @@ class SortedRows:
             # and a zero, where an empty last segment can begin
             self._buffer = torch.zeros(logits.numel() + 1, device=logits.device)
         self.table = self._buffer[:-1].view(count, self.width)
-        if by_numpy(logits):
+        if by_numpy(logits) and logits.dtype == torch.bfloat16:
+            codes = _flipped(logits.contiguous().view(torch.int16))
+            _sort_in_threads(codes.numpy(), "stable")
+            self.table.copy_(_flipped(codes).view(torch.bfloat16))
+        elif by_numpy(logits):
             self.table.copy_(logits)
-            _sort_in_threads(self.table.numpy())
+            _sort_in_threads(self.table.numpy(), "quicksort")
         else:
             self.table.copy_(logits.float().sort(dim=1).values)
 
@@ -53,6 +60,12 @@ class SortedRows:
         """How many logits of each row are not above each edge ``(E,)``: ``(B, E)``."""
         queries = edges.expand(len(self.table), -1).contiguous()
         return torch.searchsorted(self.table, queries, right=True)
+
+    def up_to(self, largest: float) -> Tensor:
+        """The logits, none above a limit; NaN stays."""
+        if self.width and bool((self.table[:, -1] <= largest).all()):
+            return self.table
+        return self.table.clamp(max=largest)
 
     def to_probabilities(self) -> None:
         """Replaces the logits by their sigmoids."""
@@ -126,11 +139,18 @@ def by_numpy(tensor: Tensor) -> bool:
     return tensor.device.type == "cpu"
 
 
-def _sort_in_threads(table: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> None:
+def _flipped(bits: Tensor) -> Tensor:
+    """Bits of bfloat16 numbers as integers in the numbers' order, or these as the bits again."""
+    return (bits >> 15).bitwise_and_(0x7FFF).bitwise_xor_(bits)
+
+
+def _sort_in_threads(table: NDArray[Any], kind: Literal["quicksort", "stable"]) -> None:
+    """Sorts the rows; "stable" is a radix sort of 16-bit integers."""
     workers = max(1, min(torch.get_num_threads(), len(table) // 16))
     if workers == 1:
-        table.sort(axis=1)
+        table.sort(axis=1, kind=kind)
         return
     with ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(lambda part: part.sort(axis=1), np.array_split(table, 4 * workers)):
+        parts = np.array_split(table, 4 * workers)
+        for _ in pool.map(lambda part: part.sort(axis=1, kind=kind), parts):
             pass
