@@ -24,6 +24,10 @@ def predict(
     distance: Annotated[
         bool, typer.Option("--distance", help="Places: add the distance to the nearest records.")
     ] = False,
+    per_hectare: Annotated[
+        bool,
+        typer.Option("--per-hectare", help="Photos: add kg per hectare, and write paddocks.csv."),
+    ] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Predict for a new table of photos, or of places and weeks."""
@@ -32,7 +36,12 @@ def predict(
 
     with progress(quiet):
         frame = workflow.predict(
-            run, data=data, out=out, threshold=parsed_threshold(threshold), distance=distance
+            run,
+            data=data,
+            out=out,
+            threshold=parsed_threshold(threshold),
+            distance=distance,
+            per_hectare=per_hectare,
         )
     typer.echo(f"{frame.height} rows", err=True)
     typer.echo(str(out))

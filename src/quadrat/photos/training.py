@@ -10,6 +10,7 @@ import numpy as np
 
 from quadrat.engine import Backend, OnEpoch, current_progress
 from quadrat.errors import DataError
+from quadrat.photos.field.tables import shared_errors, write_shared
 from quadrat.photos.judging import HeldOut, judge, oof_table
 from quadrat.photos.learner import NetworkLearner, Part
 from quadrat.photos.member import Member
@@ -80,6 +81,8 @@ def train(
         write_table(oof, run.path("oof.parquet"))
         predictor = PhotosPredictor(experiment, list(members.values()), learner.source)
         describe_predictor(predictor, run.folder, list(members))
+        if experiment.field.paddock is not None:
+            write_shared(shared_errors(experiment, prepared, held_out), run.folder)
         predict_test(predictor, run)
         write_json(run.path("metrics.json"), metrics)
     backend.wait()

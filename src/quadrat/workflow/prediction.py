@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from quadrat.errors import RunError, UsageError
-from quadrat.predictors import load_run
+from quadrat.predictors import Run, load_run
 from quadrat.tables import write_table
 from quadrat.workflow.places import check_threshold
 
@@ -21,6 +21,7 @@ def predict(
     out: Path | str | None = None,
     threshold: float | Literal["species"] | None = None,
     distance: bool = False,
+    per_hectare: bool = False,
 ) -> pl.DataFrame:
     """Answers for the rows of a table.
 
@@ -32,15 +33,22 @@ def predict(
         threshold: Occurrence only: presence (1) from this probability on instead of
             probabilities; ``"species"``: from each species' own.
         distance: Occurrence only: add ``distance_km`` to the nearest training cell with records.
+        per_hectare: Photos only: add kg per hectare, as ``[field]`` of the run says; and where it
+            names paddocks, write ``paddocks.csv`` beside ``out``.
 
     Raises:
         RunError: The run has not finished, or has no thresholds of species.
-        UsageError: The run's family knows no thresholds or distances.
+        UsageError: The run's family knows no thresholds, distances or hectares, or the run does
+            not say how large a quadrat is.
         DataError: The table cannot be used.
     """
     check_threshold(threshold)
     opened = load_run(run)
-    if threshold is None and not distance:
+    if per_hectare and (threshold is not None or distance):
+        raise UsageError("kg per hectare are for photos, thresholds and distances for places.")
+    if per_hectare:
+        frame = _per_hectare(opened, Path(data), None if out is None else Path(out))
+    elif threshold is None and not distance:
         frame = opened.predict(Path(data))
     elif opened.experiment().family != "occurrence":
         raise UsageError("thresholds and distances are for runs of the occurrence family only.")
@@ -50,6 +58,22 @@ def predict(
         frame = predictor.predict(Path(data), distance=distance).frame(cut)
     if out is not None:
         write_table(frame, out)
+    return frame
+
+
+def _per_hectare(run: Run, data: Path, out: Path | None) -> pl.DataFrame:
+    if run.experiment().family != "photos":
+        raise UsageError("kg per hectare are for runs of the photos family only.")
+    from quadrat.photos.field.tables import hectare_frame, paddock_frame, read_shared
+
+    predictor = run.predictor
+    samples = predictor.samples(data)
+    predictions = predictor.predict_samples(samples)
+    frame = hectare_frame(predictions.frame(), predictor.experiment)
+    if out is not None and predictor.experiment.field.paddock is not None:
+        shared = read_shared(run.folder)
+        means = paddock_frame(predictor.experiment, samples, predictions, shared)
+        write_table(means, out.parent / "paddocks.csv")
     return frame
 
 

@@ -13,6 +13,7 @@ from quadrat.photos.schema.balance import BalanceMethodSection, BalanceSection
 from quadrat.photos.schema.clean import CleanSection
 from quadrat.photos.schema.data import DataSection
 from quadrat.photos.schema.encoder import EncoderSection
+from quadrat.photos.schema.field import FieldSection
 from quadrat.photos.schema.kinds import Size
 from quadrat.photos.schema.learning import LossSection, PhotosOptimiser, PhotosRun
 from quadrat.photos.schema.network import FusionSection, HeadSection
@@ -30,6 +31,7 @@ __all__ = [
     "CurriculumSection",
     "DataSection",
     "EncoderSection",
+    "FieldSection",
     "FusionSection",
     "HeadSection",
     "LossSection",
@@ -66,6 +68,7 @@ class PhotosExperiment(Experiment):
     tta: TtaSection = Field(default_factory=TtaSection)
     optimiser: PhotosOptimiser = Field(default_factory=PhotosOptimiser)
     run: PhotosRun = Field(default_factory=PhotosRun)
+    field: FieldSection = Field(default_factory=FieldSection)
 
     @model_validator(mode="before")
     @classmethod

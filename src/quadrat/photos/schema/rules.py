@@ -182,6 +182,7 @@ def experiment_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
     yield from _column_problems(experiment)
     yield from network_problems(experiment)
     yield from _order_problems(experiment)
+    yield from _field_problems(experiment)
     yield from _augment_problems(experiment)
     yield from _freezing_problems(experiment)
     yield from _snapshot_problems(experiment)
@@ -330,6 +331,17 @@ def _order_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
             ("curriculum", "kind"),
             "'fractal' looks at photos, and features computed elsewhere come without; use 'target'",
         )
+
+
+def _field_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
+    field = experiment.field
+    for name in field.targets:
+        if name not in experiment.data.targets:
+            hint = closest(name, experiment.data.targets)
+            yield ("field", "targets"), f"'{name}' is not in data.targets.{hint}"
+    for key in ("targets", "paddock"):
+        if getattr(field, key) and field.quadrat_m is None:
+            yield ("field", key), "needs field.quadrat_m = [WIDTH, HEIGHT], the sides in metres"
 
 
 def _repeated(names: tuple[str, ...]) -> Iterator[str]:

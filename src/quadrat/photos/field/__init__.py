@@ -1,0 +1,1 @@
+"""From grams on a quadrat to kilograms per hectare, of a photo and of a whole paddock."""
