@@ -12,9 +12,10 @@ from typing import Any, BinaryIO, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
-from quadrat.errors import DataError
+from quadrat._extras import require
+from quadrat.errors import DataError, MissingExtraError
 from quadrat.runtime.cleaning.photos import NOTHING, Cleaning
 
 Fit = Literal["squash", "pad", "crop"]
@@ -46,6 +47,7 @@ _RESAMPLING = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 # What pillow's readers raise on damaged files, besides OSError.
 _DAMAGE = (
     OSError,
@@ -139,8 +141,9 @@ def open_photo(
 ) -> Image.Image:
     """Decodes a photo, upright, in 8-bit RGB.
 
-    Transparent pixels are laid on white. Greys of 16 bits are scaled to 8. Of animations and
-    stacks the first picture is taken. Colour profiles are not applied.
+    HEIC photos need the extra ``phone``. Transparent pixels are laid on white. Greys of 16 bits
+    are scaled to 8. Of animations and stacks the first picture is taken. Colour profiles are not
+    applied.
 
     Args:
         photo: A file, or an open one.
@@ -154,7 +157,7 @@ def open_photo(
     """
     name = photo if isinstance(photo, str | Path) else getattr(photo, "name", "(in memory)")
     try:
-        with Image.open(photo) as image:
+        with _opened(photo, name) as image:
             turn = _orientation(image)
             _refuse_bomb(image, name)
             if at_least is not None:
@@ -170,6 +173,59 @@ def open_photo(
         why = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise PhotoError(name, f"it is damaged ({why})") from error
     return upright.transpose(_TURNS[turn]) if turn in _TURNS else upright
+
+
+def read_exif(photo: Path) -> Image.Exif | None:
+    """What a camera noted in a photo; None where the notes are damaged.
+
+    Raises:
+        PhotoError: The file is missing or no picture.
+    """
+    try:
+        with _opened(photo, photo) as image:
+            return _notes(image)
+    except FileNotFoundError as error:
+        raise PhotoError(photo, "the file does not exist") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PhotoError(photo, f"it has more pixels than the limit of {MAX_PIXELS:,}") from error
+    except OSError as error:
+        raise PhotoError(photo, "it is not a picture of a known format") from error
+
+
+def _notes(image: Image.Image) -> Image.Exif | None:
+    try:
+        exif = image.getexif()
+        for place in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+            exif.get_ifd(place)  # kept in it, so that it can be read once the file is closed
+    except _DAMAGE:
+        return None
+    return exif
+
+
+def _opened(photo: Path | str | BinaryIO, name: Path | str) -> Image.Image:
+    """Opens a photo; one of a phone (HEIC) with a reader that is loaded only then."""
+    try:
+        return Image.open(photo)
+    except UnidentifiedImageError:
+        if not _is_heic(photo):
+            raise
+    try:
+        reader = require("pillow_heif", extra="phone", purpose="a HEIC photo")
+    except MissingExtraError as error:
+        raise PhotoError(name, str(error).rstrip(".")) from error
+    reader.register_heif_opener()
+    return Image.open(photo)
+
+
+def _is_heic(photo: Path | str | BinaryIO) -> bool:
+    if isinstance(photo, str | Path):
+        with Path(photo).open("rb") as handle:
+            start = handle.read(12)
+    else:
+        photo.seek(0)
+        start = photo.read(12)
+        photo.seek(0)
+    return start[4:8] == b"ftyp" and start[8:12] in _HEIC
 
 
 def prepare(

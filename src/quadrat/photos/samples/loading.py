@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from quadrat.errors import DataError, closest
 from quadrat.photos.samples._rows import Rows, read_rows, unusable
+from quadrat.photos.samples.exif import filled_from_photos
 from quadrat.photos.schema import DataSection, PhotosExperiment
 from quadrat.tables import FIRST_ROW, read_table
 
@@ -103,6 +104,8 @@ def load_samples(experiment: PhotosExperiment, table: Path, *, require_targets: 
     """
     data = experiment.data
     frame = read_table(table)
+    if data.exif:
+        frame = filled_from_photos(frame, table, data)
     required = [*_always(data), *(_for_learning(experiment) if require_targets else [])]
     rows = read_rows(frame, table, data, required=required)
     rows.blank([data.image], "data.image")

@@ -48,6 +48,11 @@ class DataSection(Section):
     lat: str | None = Field(None, description="Column of the latitude in degrees (WGS 84).")
     lon: str | None = Field(None, description="Column of the longitude in degrees (WGS 84).")
     date: str | None = Field(None, description="Column of the date.")
+    exif: bool = Field(
+        False,
+        description="Fill unknown values of data.date, data.lat and data.lon from what the camera "
+        "wrote into the photos; known ones stay as they are.",
+    )
     min_readable: float = Field(
         1.0,
         gt=0.0,

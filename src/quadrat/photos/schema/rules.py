@@ -57,6 +57,8 @@ def data_problems(data: DataSection) -> Iterator[Problem]:
         yield ("set_by",), "data.sample names the sample already; leave one of the two out"
     if (data.lat is None) != (data.lon is None):
         yield ("lat",), "latitude and longitude belong together; give data.lat and data.lon"
+    if data.exif and data.date is None and data.lat is None:
+        yield ("exif",), "name the columns to fill: data.date, or data.lat and data.lon"
     for key in ("targets", "numeric", "categorical"):
         for name in _repeated(getattr(data, key)):
             yield (key,), f"'{name}' stands there twice"
