@@ -15,6 +15,7 @@ from torch import Tensor
 from quadrat.engine import IndexBatches, SampleOrder
 from quadrat.photos.augment.changes import BatchChanges
 from quadrat.photos.augment.mixing import Mix
+from quadrat.photos.depth.views import DepthViews
 from quadrat.photos.encoders import Held
 from quadrat.photos.fusion import Metadata, mean_by_owner
 from quadrat.photos.views.plan import SeenViews
@@ -34,6 +35,7 @@ class PhotoBatch:
         targets: Standardised targets ``(B, T)``, NaN where unknown.
         names: Names of all samples there are, by position.
         mix: Which samples the network shall average, past the fusion.
+        depth: Scaled depth maps of the views ``(V, 1, h, w)``, where networks take them.
     """
 
     index: Tensor
@@ -44,6 +46,7 @@ class PhotoBatch:
     targets: Tensor
     names: Sequence[str]
     mix: Mix | None = None
+    depth: Tensor | None = None
 
     def sample_ids(self) -> list[str]:
         """The samples' names ``(B,)``."""
@@ -68,6 +71,7 @@ class SampleBatches:
         device: Where batches go.
         order: Draws the samples of an epoch instead of shuffling them.
         changes: What training varies of a batch.
+        depth: Where the depth maps of the views come from, where networks take them.
     """
 
     def __init__(
@@ -86,9 +90,11 @@ class SampleBatches:
         device: torch.device | str = "cpu",
         order: SampleOrder | None = None,
         changes: BatchChanges | None = None,
+        depth: DepthViews | None = None,
     ) -> None:
         self.views, self.metadata, self.device = views, metadata, device
         self.changes, self.stream = changes or BatchChanges(), rank
+        self.depth = depth
         times = len(metadata.numeric) // len(names)
         counts = torch.from_numpy(np.bincount(seen.owner, minlength=len(names)))
         self.counts = counts.repeat(times)
@@ -142,6 +148,7 @@ class SampleBatches:
             metadata=self.metadata.take(place),
             targets=targets,
             names=self.names,
+            depth=None if self.depth is None else self.depth.take(rows, epoch),
         )
         mix = changes.mix(len(index), generator)
         return batch if mix is None else _mixed(batch, mix.to(self.device), changes.mixup_of)
@@ -153,7 +160,9 @@ def _mixed(batch: PhotoBatch, mix: Mix, what: str) -> PhotoBatch:
     if what == "vectors":
         return replace(batch, targets=targets, mix=mix)
     views = tuple(mix.views(view) for view in batch.views)
-    return replace(batch, views=views, metadata=mix.metadata(batch.metadata), targets=targets)
+    depth = None if batch.depth is None else mix.views(batch.depth)
+    metadata = mix.metadata(batch.metadata)
+    return replace(batch, views=views, metadata=metadata, targets=targets, depth=depth)
 
 
 def _made_ahead(batches: Iterator[PhotoBatch]) -> Iterator[PhotoBatch]:

@@ -9,6 +9,8 @@ import torch
 from quadrat.engine import Backend
 from quadrat.errors import QuadratError
 from quadrat.experiment import CheckReport
+from quadrat.photos.depth.architectures import known_names
+from quadrat.photos.depth.maps import make_depth_source
 from quadrat.photos.encoders import PhotoEncoder, PrecomputedEncoder, create_encoder
 from quadrat.photos.objective import require_primary
 from quadrat.photos.preparation import Prepared, prepare
@@ -44,12 +46,14 @@ def _estimates(experiment: PhotosExperiment, prepared: Prepared) -> dict[str, st
         section = section.model_copy(update={"weights": "none"})
     encoder = create_encoder(section, experiment.views, experiment.clean, seed=experiment.seed)
     photos = sum(len(views) for views in prepared.samples.paths)
-    if isinstance(encoder, PrecomputedEncoder):
-        return {"encoder": f"vectors of length {encoder.width}, computed elsewhere"}
     if experiment.data.test is not None:
         test = load_samples(experiment, experiment.data.test, require_targets=False)
         photos += sum(len(views) for views in test.paths)
     backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
+    depth = _depth(experiment, photos, backend)
+    if isinstance(encoder, PrecomputedEncoder):
+        words = f"vectors of length {encoder.width}, computed elsewhere"
+        return {"encoder": words, **depth}
     seconds = _seconds_per_photo(encoder, backend)
     weights = sum(p.numel() for p in encoder.parameters())
     size = encoder.preprocessing.size
@@ -65,6 +69,27 @@ def _estimates(experiment: PhotosExperiment, prepared: Prepared) -> dict[str, st
         "photos to encode": f"{looks:,}, as far as the cache does not hold them",
         "feature cache": f"{4e-6 * looks * encoder.width:,.1f} MB",
         "encoding": f"about {_duration(duration)} on {backend.device.type}, besides reading photos",
+        **depth,
+    }
+
+
+def _depth(experiment: PhotosExperiment, photos: int, backend: Backend) -> dict[str, str]:
+    section = experiment.depth
+    if section is None:
+        return {}
+    words = f"{photos:,} maps of {section.map_size} × {section.map_size} pixels"
+    if section.weights == "hub":
+        if section.model not in known_names():
+            return {"depth": f"{words}, by {section.model}, which is fetched in training"}
+        section = section.model_copy(update={"weights": "none"})
+    source = make_depth_source(experiment.model_copy(update={"depth": section}), backend.device)
+    if source is None:
+        return {}
+    weights = sum(p.numel() for p in source.model.parameters())
+    return {
+        "depth": f"{words} ({2e-6 * photos * section.map_size**2:,.1f} MB) by a network of "
+        f"{weights / 1e6:,.1f} M weights: about {_duration(photos * source.seconds_per_photo())} "
+        f"on {backend.device.type}, as far as the cache does not hold them",
     }
 
 

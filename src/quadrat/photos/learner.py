@@ -27,6 +27,9 @@ from quadrat.errors import DataError
 from quadrat.photos.augment.changes import BatchChanges
 from quadrat.photos.augment.variation import Variation
 from quadrat.photos.batches import SampleBatches
+from quadrat.photos.depth.maps import make_depth_source
+from quadrat.photos.depth.scaling import DepthScale
+from quadrat.photos.depth.views import DepthViews
 from quadrat.photos.encoders import PhotoEncoder, create_encoder
 from quadrat.photos.features.source import FeatureSource
 from quadrat.photos.fusion import Metadata
@@ -102,13 +105,14 @@ def balance_of(experiment: PhotosExperiment) -> Balance:
 def make_frozen_source(
     experiment: PhotosExperiment, encoder: PhotoEncoder, backend: Backend
 ) -> FeatureSource:
-    """Where the vectors of an experiment's photos come from, before anything is trained."""
+    """Where vectors and depth maps of photos come from, before anything is trained."""
     return FeatureSource(
         encoder,
         ViewPlan.of(experiment.views),
         device=backend.device,
         cache=experiment.encoder.cache,
         workers=experiment.run.workers,
+        depth=make_depth_source(experiment, backend.device),
     )
 
 
@@ -222,6 +226,7 @@ class _Training:
         transform = transform_of(self.experiment)
         self.scaler = TargetScaler.fit(samples.targets, transform, data.targets)
         self.floor = lowest_values(samples.targets)
+        self.depth = self._fit_depth()
         self.network = self._build()
         self.network.standardise(self._photos(train))
         self.fit_start()
@@ -273,6 +278,12 @@ class _Training:
         places = 0 if tokens is None else tokens[0, ..., 0].numel()
         return places * len(self.learner.source.see(samples).owner) / len(samples)
 
+    def _fit_depth(self) -> DepthScale | None:
+        section, source = self.experiment.depth, self.learner.source.depth
+        if section is None or source is None:
+            return None
+        return DepthScale.fit(section.scale, source.of(self.train.samples))
+
     def fit_start(self, *, with_inner: bool = False) -> None:
         """Fits the linear start on the training rows, or on all rows that are not held out.
 
@@ -307,14 +318,12 @@ class _Training:
     def batches(self) -> SampleBatches:
         """The training batches."""
         samples, backend = self.train.samples, self.learner.backend
-        flips = self.experiment.augment.flips
-        section = self.experiment.augment
-        views = self.learner.source.views(
-            samples, flips=flips, variation=Variation.of(section, self.seed)
-        )
+        section, source = self.experiment.augment, self.learner.source
+        flips, variation = section.flips, Variation.of(section, self.seed)
         return self._batches(
             samples,
-            views,
+            source.views(samples, flips=flips, variation=variation),
+            source.depth_views(samples, self.depth, flips=flips, variation=variation),
             shuffle=True,
             rank=backend.rank,
             world=backend.world,
@@ -332,7 +341,8 @@ class _Training:
         """The inner rows, and where metadata may be absent, the same once more without them."""
         samples = self.inner.samples
         views = self.learner.source.views(samples, predict=True)
-        return self._batches(samples, views, twice=self._judged_twice)
+        depth = self.learner.source.depth_views(samples, self.depth)
+        return self._batches(samples, views, depth, twice=self._judged_twice)
 
     @property
     def _judged_twice(self) -> bool:
@@ -343,6 +353,7 @@ class _Training:
         self,
         samples: Samples,
         views: Views,
+        depth: DepthViews | None,
         *,
         shuffle: bool = False,
         twice: bool = False,
@@ -368,6 +379,7 @@ class _Training:
             device=device,
             order=order,
             changes=change,
+            depth=depth,
         )
 
     def objective(self) -> PhotosObjective:
@@ -421,7 +433,7 @@ class _Training:
     def member(self, network: PhotosNetwork) -> Member:
         """A trained member, with the covariance of its errors on the inner rows."""
         means = tuple(np.nanmean(self.train.samples.targets, axis=0).tolist())
-        member = Member(network, self.metadata, self.scaler, self.floor, means)
+        member = Member(network, self.metadata, self.scaler, self.floor, means, depth=self.depth)
         if self.experiment.balance_method.kind != "project-covariance" or not len(self.inner):
             return member
         samples = self.inner.samples

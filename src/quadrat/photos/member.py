@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from quadrat.errors import RunError
 from quadrat.photos.batches import SampleBatches
+from quadrat.photos.depth.scaling import DepthScale
 from quadrat.photos.encoders import EncoderTail
 from quadrat.photos.features.source import FeatureSource
 from quadrat.photos.fusion import Metadata
@@ -32,7 +33,8 @@ Array = NDArray[np.float64]
 _PLAIN = Look()
 _CHUNK = 4096
 _LIVE = 16
-"""Samples in a batch, where only vectors are kept of a photo, and where an encoder learns."""
+"""Samples in a batch, where only vectors are kept of a photo, and where an encoder learns or maps
+are read."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Member:
             minus infinity.
         target_means: Training mean of every target, in its unit.
         covariance: Of the errors on the inner rows ``(T, T)``, where the balance asks for it.
+        depth: How depth maps are scaled, where the network takes them.
     """
 
     network: PhotosNetwork
@@ -55,6 +58,7 @@ class Member:
     floor: tuple[float, ...]
     target_means: tuple[float, ...]
     covariance: Array | None = None
+    depth: DepthScale | None = None
 
     def answer(
         self,
@@ -80,8 +84,9 @@ class Member:
             metadata.hidden() if hide_metadata else metadata,
             np.full((len(samples), self.network.spec.targets), np.nan),
             samples.ids,
-            batch_size=_LIVE if self.network.encoder.learns else _CHUNK,
+            batch_size=_LIVE if self.network.encoder.learns or self.depth else _CHUNK,
             device=device,
+            depth=source.depth_views(samples, self.depth, look=look),
         )
         parameters = _forward(self.network.to(device), batches)
         floor = np.array(self.floor)
@@ -96,6 +101,7 @@ class Member:
             "floor": [value if np.isfinite(value) else None for value in self.floor],
             "target_means": list(self.target_means),
             "covariance": None if self.covariance is None else self.covariance.tolist(),
+            "depth": None if self.depth is None else self.depth.to_json(),
         }
 
     def save_weights(self, path: Path) -> None:
@@ -124,7 +130,7 @@ class Member:
             raise RunError(
                 f"{path} does not hold the weights of this model: {why} Resume or repeat the run."
             ) from error
-        covariance = values["covariance"]
+        covariance, depth = values["covariance"], values.get("depth")
         return cls(
             network.eval(),
             MetadataEncoder.from_json(values["metadata"]),
@@ -132,6 +138,7 @@ class Member:
             tuple(-np.inf if value is None else float(value) for value in values["floor"]),
             tuple(float(value) for value in values["target_means"]),
             None if covariance is None else np.array(covariance, dtype=np.float64),
+            None if depth is None else DepthScale.from_json(depth),
         )
 
 

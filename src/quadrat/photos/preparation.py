@@ -54,7 +54,7 @@ def prepare(experiment: PhotosExperiment) -> Prepared:
     samples = load_samples(experiment, experiment.data.table, require_targets=True)
     report = CheckReport(facts={"table": f"{len(samples):,} samples, {_views(samples):,} photos"})
     copies = np.full(len(samples), None, dtype=object)
-    if not experiment.encoder.precomputed:
+    if experiment.opens_photos:
         samples, copies = _readable(experiment, samples, report, "training")
     folds = folds_of(experiment, samples)
     report.warnings.extend(str(leak) for leak in find_leaks(folds, "the photo", copies))
@@ -187,7 +187,7 @@ def _report_test(experiment: PhotosExperiment, report: CheckReport) -> None:
         return
     samples = load_samples(experiment, data.test, require_targets=False)
     report.facts["test"] = f"{len(samples):,} samples, {_views(samples):,} photos"
-    if not experiment.encoder.precomputed:
+    if experiment.opens_photos:
         _readable(experiment, samples, report, "test")
     known = [
         *zip(data.numeric, ~np.isnan(samples.numeric).T, strict=True),

@@ -63,6 +63,7 @@ def describe_predictor(predictor: PhotosPredictor, folder: Path, places: Sequenc
         "kind": KIND,
         "targets": list(predictor.experiment.data.targets),
         "encoder": _save_encoder(predictor, folder),
+        "depth": _save_depth(predictor, folder),
         "members": [
             {"weights": place, "network": member["network"]}
             for place, member in zip(places, members, strict=True)
@@ -91,7 +92,7 @@ def load_predictor(folder: Path, device: str = "auto") -> PhotosPredictor:
         raise RunError(f"{folder} holds an experiment of the family '{experiment.family}'.")
     backend = Backend.create(device, "fp32")
     encoder = _load_encoder(experiment, model["encoder"], folder)
-    source = make_frozen_source(experiment, encoder, backend)
+    source = make_frozen_source(_with_own_depth(experiment, model, folder), encoder, backend)
     described = read_json(folder / "preprocessing.json")["members"]
     members = []
     for place, rest in zip(model["members"], described, strict=True):
@@ -110,6 +111,7 @@ def _preprocessing(predictor: PhotosPredictor, members: list[dict[str, Any]]) ->
     return {
         "format_version": FORMAT_VERSION,
         "image": image,
+        "depth": _depth_words(predictor),
         "views": "a sample's vector is the mean of those of its photos",
         "numeric": list(experiment.data.numeric),
         "categorical": list(experiment.data.categorical),
@@ -145,6 +147,44 @@ def _save_encoder(predictor: PhotosPredictor, folder: Path) -> dict[str, Any]:
             with atomic_path(path) as temporary:
                 save_file(state, temporary)
     return entry
+
+
+def _depth_words(predictor: PhotosPredictor) -> dict[str, Any] | None:
+    source = predictor.source.depth
+    if source is None:
+        return None
+    return {
+        "seen": "whole and in its proportions, both sides multiples of the patch, with about as "
+        "many pixels as a square of the side 'size'",
+        "size": source.size,
+        "patch": source.model.patch,
+        "map": [source.map_size, source.map_size],
+        "averaged": "each pixel of a map is the mean of those it covers",
+        "unit": "m" if source.model.metric else "disparity without a unit",
+        "values": "image: (value - lowest) / (highest - lowest) of the photo; otherwise "
+        "(value - mean) / sd, as the members say",
+    }
+
+
+def _save_depth(predictor: PhotosPredictor, folder: Path) -> dict[str, Any] | None:
+    section, source = predictor.experiment.depth, predictor.source.depth
+    if section is None or source is None:
+        return None
+    weights = f"depth/{source.model.fingerprint()[:32]}"
+    if not (folder / weights).exists():
+        source.model.save(folder / weights)
+    return {"model": section.model, "weights": weights}
+
+
+def _with_own_depth(
+    experiment: PhotosExperiment, model: dict[str, Any], folder: Path
+) -> PhotosExperiment:
+    """The experiment with the depth network that lies in the folder."""
+    if experiment.depth is None:
+        return experiment
+    weights = str(folder / model["depth"]["weights"])
+    depth = experiment.depth.model_copy(update={"weights": weights})
+    return experiment.model_copy(update={"depth": depth})
 
 
 def _load_encoder(

@@ -113,6 +113,8 @@ def _encode_ahead(learner: NetworkLearner, prepared: Prepared) -> None:
         learner.source.held(prepared.samples, predict=True)
     else:
         learner.source.vectors(prepared.samples)
+    if learner.source.depth is not None:
+        learner.source.depth.of(prepared.samples)
     if experiment.data.test is not None:
         predictor = PhotosPredictor(experiment, [], learner.source)
         predictor.samples(experiment.data.test)

@@ -62,7 +62,7 @@ def data_key(experiment: PhotosExperiment) -> str:
     names = ("data", "balance", "balance_method", "split", "seed")
     kept = {name: content.get(name) for name in names}
     # photos of an encoder are looked at one by one, those of precomputed vectors are not
-    return json.dumps([kept, experiment.encoder.precomputed], sort_keys=True)
+    return json.dumps([kept, experiment.opens_photos], sort_keys=True)
 
 
 def validation_score(
@@ -101,7 +101,10 @@ def validation_score(
 
 
 def _source_key(experiment: PhotosExperiment) -> str:
-    """What the vectors of photos depend on."""
+    """What the vectors and depth maps of photos depend on."""
     content = experiment.content()
     encoder = {key: value for key, value in content["encoder"].items() if key != "learning_rate"}
-    return json.dumps([encoder, content["views"], content["run"], experiment.seed], sort_keys=True)
+    depth = {k: v for k, v in content.get("depth", {}).items() if k not in ("scale", "fusion")}
+    seen = [content["views"], content.get("clean")]
+    key = [encoder, depth, *seen, content["run"], experiment.seed]
+    return json.dumps(key, sort_keys=True)

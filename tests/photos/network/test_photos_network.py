@@ -50,6 +50,7 @@ class Batch(NamedTuple):
     vectors: Tensor
     owner: Tensor
     metadata: Metadata
+    depth: Tensor | None = None
 
     @property
     def views(self) -> tuple[Tensor]:

@@ -35,10 +35,12 @@ class FeatureCache:
 
     Args:
         folder: ``features`` in `cache_folder` by default.
+        off: What to set to do without this cache, for the message.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, *, off: str = "encoder.cache = false") -> None:
         self.folder = folder if folder is not None else cache_folder() / "features"
+        self.off = off
 
     def read(self, space: str, keys: Collection[str]) -> dict[str, Arrays]:
         """What the cache has, by key."""
@@ -63,7 +65,7 @@ class FeatureCache:
         except OSError as error:
             warnings.warn(
                 f"features cannot be kept in {self.folder} ({error}); set QUADRAT_CACHE to a "
-                "folder that can be written, or encoder.cache = false",
+                f"folder that can be written, or {self.off}",
                 stacklevel=2,
             )
 

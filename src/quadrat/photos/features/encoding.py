@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from quadrat.engine import stop_requested
 from quadrat.errors import DataError, Stopped
@@ -169,11 +170,14 @@ def content_hash(path: Path) -> str:
         raise PhotoError(path, f"the file cannot be opened ({error.strerror})") from error
 
 
+def content_hashes(paths: Sequence[Path], *, workers: int) -> dict[Path, str]:
+    """`content_hash` of every file, in threads."""
+    return dict(zip(paths, in_threads(content_hash, paths, workers=workers), strict=True))
+
+
 def _keys(views: Sequence[View], plan: ViewPlan, *, hashed: bool, workers: int) -> list[str]:
     unique = list(dict.fromkeys(view.path for view in views))
-    names = {path: str(path) for path in unique}
-    if hashed:
-        names = dict(zip(unique, in_threads(content_hash, unique, workers=workers), strict=True))
+    names = content_hashes(unique, workers=workers) if hashed else {p: str(p) for p in unique}
     if plan.slots == 1:
         return [names[view.path] for view in views]
     return [f"{names[view.path]} {view.slot}" for view in views]
@@ -219,7 +223,7 @@ def _compute(
             batch[place] = next(views)
         # Channels last: a quarter less time for convolutions on a CPU, and no change for others.
         prepared = torch.from_numpy(batch).to(encoding.device, memory_format=torch.channels_last)
-        with _exact(encoder, encoding.device):
+        with exact(encoder, encoding.device):
             kept = (encoder(prepared).vectors,) if encoding.whole else encoder.hold(prepared)
             held = [part.float().cpu().numpy() for part in kept]
         for place, key in enumerate(chunk):
@@ -227,10 +231,10 @@ def _compute(
 
 
 @contextmanager
-def _exact(encoder: PhotoEncoder, device: torch.device) -> Iterator[None]:
+def exact(network: nn.Module, device: torch.device) -> Iterator[None]:
     """Evaluation mode, full precision, and the same algorithms every time."""
-    training = encoder.training
-    encoder.eval()
+    training = network.training
+    network.eval()
     flags = torch.backends.cudnn.flags(
         enabled=True, benchmark=False, deterministic=True, allow_tf32=False
     )
@@ -238,4 +242,4 @@ def _exact(encoder: PhotoEncoder, device: torch.device) -> Iterator[None]:
         with torch.inference_mode(), torch.autocast(device.type, enabled=False), flags:
             yield
     finally:
-        encoder.train(training)
+        network.train(training)

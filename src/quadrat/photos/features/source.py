@@ -13,6 +13,9 @@ from torch import Tensor
 from quadrat.engine import current_progress
 from quadrat.errors import DataError
 from quadrat.photos.augment.variation import Variation
+from quadrat.photos.depth.maps import DepthSource
+from quadrat.photos.depth.scaling import DepthScale
+from quadrat.photos.depth.views import DepthViews
 from quadrat.photos.encoders import Held, PhotoEncoder, PrecomputedEncoder
 from quadrat.photos.features.cache import FeatureCache
 from quadrat.photos.features.encoding import (
@@ -52,6 +55,7 @@ class FeatureSource:
         cache: Compute what is frozen once and keep it on disk for later runs; otherwise anew in
             every epoch.
         workers: Threads that read photos, as in ``run.workers``.
+        depth: Where depth maps come from, where networks take them.
     """
 
     def __init__(
@@ -62,7 +66,9 @@ class FeatureSource:
         device: torch.device | str = "cpu",
         cache: bool = True,
         workers: int = 0,
+        depth: DepthSource | None = None,
     ) -> None:
+        self.depth = depth
         self.encoder, self.device, self.workers = encoder, torch.device(device), workers
         self.plan = plan or ViewPlan()
         self.keeps = encoder.holds and (cache or isinstance(encoder, PrecomputedEncoder))
@@ -111,6 +117,37 @@ class FeatureSource:
             variation=variation,
             device=self.device,
             workers=self.workers,
+        )
+
+    def depth_views(
+        self,
+        samples: Samples,
+        scale: DepthScale | None,
+        *,
+        flips: str = "none",
+        variation: Variation | None = None,
+        look: Look | None = None,
+    ) -> DepthViews | None:
+        """The depth maps of the same views; None where networks take none.
+
+        Args:
+            samples: Whose photos.
+            scale: Learnt from the training rows.
+            flips: Mirrorings that training draws from.
+            variation: What else is varied; maps follow crops.
+            look: How all of them are looked at, instead of ``flips``.
+        """
+        if self.depth is None or scale is None:
+            return None
+        maps = scale.apply(self.depth.of(samples))
+        looks = [Look(flip) for flip in MIRRORED[flips]] if look is None else [look]
+        return DepthViews(
+            maps,
+            self.plan,
+            mirrorings=tuple(one.flip for one in looks),
+            crop=looks[0].crop,
+            variation=variation,
+            device=self.device,
         )
 
     def held(self, samples: Samples, *, look: Look = _PLAIN, predict: bool = False) -> HeldViews:
@@ -222,6 +259,8 @@ def readable(samples: Samples, source: FeatureSource, min_readable: float) -> Sa
     if source.keeps:
         try:
             source.held(samples, predict=True)
+            if source.depth is not None:
+                source.depth.of(samples)
         except PhotoError:
             kept = _without_unreadable(samples, source, min_readable)
             if len(kept) == len(samples):  # it can be opened, yet not decoded at this size

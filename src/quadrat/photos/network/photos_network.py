@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from quadrat.photos.augment.mixing import Mix
+from quadrat.photos.depth.branch import DepthBranch, DepthSpec
 from quadrat.photos.encoders import EncoderTail, Held
 from quadrat.photos.fusion import Metadata, MetadataDropout, SampleViews, fusions, mean_by_owner
 from quadrat.photos.heads import heads
@@ -53,6 +55,11 @@ class NetworkInput(Protocol):
         """Which samples are averaged past the fusion, in training."""
         ...
 
+    @property
+    def depth(self) -> Tensor | None:
+        """Scaled depth maps of the views ``(V, 1, h, w)``, where the network takes them."""
+        ...
+
 
 class Output(NamedTuple):
     """What the network says of B samples.
@@ -73,8 +80,9 @@ class PhotosNetwork(nn.Module):
     """Tail of the encoder, fusion and head, around a linear start.
 
     The parameters are ``start + head(fusion(views, metadata))`` for heads that correct the start,
-    otherwise those of the head. Head and start compute in float32 whatever precision the encoder
-    and the fusion have.
+    otherwise those of the head. Where there are depth maps, fusion and head see vectors that depth
+    has joined; the start is a solution on the photos' own, and keeps to them. Head and start
+    compute in float32 whatever precision the encoder and the fusion have.
 
     Args:
         spec: What to build.
@@ -92,6 +100,9 @@ class PhotosNetwork(nn.Module):
         self.register_buffer("centre", torch.zeros(spec.photo_width))
         self.register_buffer("scale", torch.ones(spec.photo_width))
         self.start = LinearStart(spec.photo_width, spec.numeric, spec.cardinalities, spec.targets)
+        self.depth = None
+        if spec.depth is not None:
+            self.depth = DepthBranch(spec.photo_width, DepthSpec(spec.depth))
         self.hide = MetadataDropout(spec.metadata_dropout, spec.category_dropout)
         self.fusion = fusions[spec.fusion](spec.fusion_spec())
         self.head = heads[spec.head](spec.head_spec())
@@ -107,19 +118,20 @@ class PhotosNetwork(nn.Module):
         """What is said of the samples of a batch."""
         metadata = self.hide(batch.metadata)
         views = self.see(batch, len(metadata.numeric))
+        joined = self._with_depth(views, batch.depth)
         auxiliary: dict[str, Tensor] = {}
         seen = metadata
         if self.told is not None:
-            auxiliary[METADATA] = said = self.told(views.photos)
+            auxiliary[METADATA] = said = self.told(joined.photos)
             seen = self.told.fill(metadata, said) if self.spec.feed_back else metadata
-        fused = self.fusion(views, seen)
+        fused = self.fusion(joined, seen)
         mix = batch.mix or _unmixed
         with torch.autocast(fused.device.type, enabled=False):
             fused = mix(fused.float())
             if self.bins is not None:
                 logits = self.bins(fused)
                 auxiliary[BINS] = logits.reshape(len(fused), self.spec.targets, self.spec.bins)
-            parameters: Tensor = self.head(fused, views)
+            parameters: Tensor = self.head(fused, joined)
             if self.head.corrects:
                 start = mix(self.start(views.photos, metadata))
                 parameters = self._corrected(parameters, start)
@@ -142,6 +154,20 @@ class PhotosNetwork(nn.Module):
             tokens=tokens,
         )
 
+    def _with_depth(self, views: SampleViews, maps: Tensor | None) -> SampleViews:
+        """The views with what their maps add to them; as they are in a network without depth."""
+        if self.depth is None:
+            return views
+        if maps is None:
+            raise ValueError("this network takes depth maps, and was given none")
+        vectors: Tensor = self.depth(views.vectors, maps)
+        added = mean_by_owner(vectors - views.vectors, views.owner, views.count)
+        return replace(
+            views,
+            vectors=vectors.clamp(-LIMIT, LIMIT),
+            photos=(views.photos + added).clamp(-LIMIT, LIMIT),
+        )
+
     def _standard(self, vectors: Tensor) -> Tensor:
         return ((vectors - self.centre) / self.scale).clamp(-LIMIT, LIMIT)
 
@@ -151,7 +177,15 @@ class PhotosNetwork(nn.Module):
 
     def beside_encoder(self) -> list[nn.Module]:
         """The parts that learn at the head's rate."""
-        parts = [self.start, self.fusion, self.head, self.bins, self.told, self.weighting]
+        parts = [
+            self.start,
+            self.fusion,
+            self.head,
+            self.bins,
+            self.told,
+            self.weighting,
+            self.depth,
+        ]
         return [part for part in parts if part is not None]
 
     @torch.no_grad()

@@ -49,6 +49,7 @@ class NetworkSpec:
         auxiliary_numeric: Numeric columns that are predicted beside, by position.
         auxiliary_categorical: Categorical ones.
         feed_back: Whether their predictions stand in for unknown ones.
+        depth: How depth maps join the vectors of their views; None where there are no maps.
         gate: As in `FusionSpec`, like all below.
         latents: The same.
         layers: The same.
@@ -80,6 +81,7 @@ class NetworkSpec:
     auxiliary_numeric: tuple[int, ...] = ()
     auxiliary_categorical: tuple[int, ...] = ()
     feed_back: bool = False
+    depth: str | None = None
     gate: bool = False
     latents: int = 48
     layers: int = 2
@@ -133,6 +135,7 @@ class NetworkSpec:
             auxiliary_numeric=_places(data.numeric, head.auxiliary),
             auxiliary_categorical=_places(data.categorical, head.auxiliary),
             feed_back=head.feed_back,
+            depth=None if experiment.depth is None else experiment.depth.fusion,
             **{name: getattr(experiment.fusion, name) for name in _FUSION_KEYS},
         )
 

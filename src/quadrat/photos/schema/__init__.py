@@ -12,6 +12,7 @@ from quadrat.photos.schema.augment import AugmentSection
 from quadrat.photos.schema.balance import BalanceMethodSection, BalanceSection
 from quadrat.photos.schema.clean import CleanSection
 from quadrat.photos.schema.data import DataSection
+from quadrat.photos.schema.depth import DepthSection
 from quadrat.photos.schema.encoder import EncoderSection
 from quadrat.photos.schema.field import FieldSection
 from quadrat.photos.schema.kinds import Size
@@ -30,6 +31,7 @@ __all__ = [
     "CleanSection",
     "CurriculumSection",
     "DataSection",
+    "DepthSection",
     "EncoderSection",
     "FieldSection",
     "FusionSection",
@@ -60,6 +62,9 @@ class PhotosExperiment(Experiment):
     clean: CleanSection = Field(default_factory=CleanSection)
     augment: AugmentSection = Field(default_factory=AugmentSection)
     encoder: EncoderSection = Field(default_factory=EncoderSection)
+    depth: DepthSection | None = Field(
+        None, description="Depth maps beside the photos; none without this section."
+    )
     fusion: FusionSection = Field(default_factory=FusionSection)
     head: HeadSection = Field(default_factory=HeadSection)
     loss: LossSection = Field(default_factory=LossSection)
@@ -83,6 +88,11 @@ class PhotosExperiment(Experiment):
         if not wanted or str(encoder.get("name", "")).startswith("precomputed:"):
             return content
         return {**content, "encoder": {"tokens": True, **encoder}}
+
+    @property
+    def opens_photos(self) -> bool:
+        """Whether photos themselves are read, and not only vectors computed elsewhere."""
+        return not self.encoder.precomputed or self.depth is not None
 
     @model_validator(mode="after")
     def _agree(self) -> PhotosExperiment:

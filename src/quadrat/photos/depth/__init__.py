@@ -1,0 +1,1 @@
+"""Depth maps of photos beside their colours: computed once, scaled, encoded, joined."""
