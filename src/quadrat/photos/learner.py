@@ -244,7 +244,7 @@ class _Training:
             torch.manual_seed(self.seed)
             network = PhotosNetwork(spec, encoder.rest())
         # The start is the best linear answer already; a learning encoder moves below it.
-        network.start.requires_grad_(not encoder.frozen and network.head.corrects)
+        network.start.requires_grad_(not encoder.frozen and network.begins_linear)
         network.fusion.requires_grad_(network.head.uses_fused or spec.bins > 0)
         return network
 
@@ -288,9 +288,9 @@ class _Training:
         """Fits the linear start on the training rows, or on all rows that are not held out.
 
         Mirrored photos count as further rows; those of a sample are no evidence for each other.
-        Heads that do not correct a start have none.
+        Heads that do not begin at a linear start have none.
         """
-        if not self.network.head.corrects:
+        if not self.network.begins_linear:
             return
         parts = [self.train, self.inner] if with_inner else [self.train]
         flips = MIRRORED[self.experiment.augment.flips]

@@ -10,7 +10,7 @@ import torch
 
 from quadrat.photos.fusion import SampleViews
 from quadrat.photos.heads import AmountsHead, HeadSpec, heads
-from quadrat.photos.heads.amounts import DensityHead
+from quadrat.photos.heads.amounts import LEAST_SHARE, DensityHead
 from quadrat.runtime.balance import Balance, Identity
 from quadrat.targets import TargetScaler
 
@@ -20,6 +20,11 @@ BALANCE = Balance(
 )
 SUMMING = tuple(tuple(int(x) for x in row) for row in BALANCE.summing)
 KINDS = ("parts", "ratio", "density")
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
 
 
 def masses(rows: int = 60) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -77,16 +82,28 @@ def test_before_training_they_say_the_training_means(kind: str, transform: str):
 @pytest.mark.parametrize("kind", KINDS)
 def test_identities_hold_and_nothing_is_negative(kind: str, transform: str):
     made = shaken(head(kind, transform=transform))
-    said = made(5.0 * torch.randn(3, 8), views())
+    said = made(torch.randn(3, 8), views())
     units = scaler(transform).inverse(said[..., 0].detach().numpy())
     assert (units > -1e-4).all()
     np.testing.assert_allclose(units @ BALANCE.matrix.T, 0.0, atol=1e-4 * units.max())
-    assert np.ptp(units[:, 0]) > 0.1
+    assert np.ptp(units[:, 4]) > 0.1
+
+
+@pytest.mark.parametrize("transform", ["none", "sqrt", "log1p"])
+@pytest.mark.parametrize("kind", ["parts", "ratio"])
+def test_before_training_they_say_what_a_linear_start_says(kind: str, transform: str):
+    made, truth = head(kind, transform=transform), masses()[20:23]
+    start = torch.from_numpy(scaler(transform).transform(truth)).float()
+    said = made(torch.randn(3, 8), views(), start)[..., 0].detach()
+    units = scaler(transform).inverse(said.numpy())
+    free = np.array([BALANCE.targets.index(name) for name in BALANCE.free])
+    begun = np.maximum(truth[:, free], LEAST_SHARE * masses().mean(axis=0)[free])
+    np.testing.assert_allclose(units, begun @ BALANCE.summing.T, rtol=1e-3, atol=1e-3)
 
 
 def test_a_ratio_divides_its_total():
     made, fused = shaken(head("ratio")), torch.randn(3, 8)
-    amounts = made.amounts(fused, views())
+    amounts = made.amounts(fused, views(), made.usual)
     raw = made.layers(fused).double()
     usual = made.usual.double()
     total = usual.sum() * torch.log1p(torch.exp(raw[:, :1] + np.log(np.e - 1)))
@@ -99,7 +116,7 @@ def test_a_density_is_additive_over_views_and_places():
     made = shaken(head("density"))
     assert isinstance(made, DensityHead)
     seen = views()
-    together = made.amounts(torch.zeros(3, 8), seen)
+    together = made.amounts(torch.zeros(3, 8), seen, made.usual)
     places = made.density(seen)
     assert places.shape == (6, 2, 3, 3)
     assert (places >= 0).all()
@@ -155,3 +172,26 @@ def test_targets_without_identities_stand_for_themselves():
     made.begin(TargetScaler("none", (0.0, 0.0), (1.0, 1.0)), (3.0, 0.0), 1.0)
     said = made(torch.randn(4, 8), views())[..., 0]
     torch.testing.assert_close(said, torch.tensor([[3.0, 0.0]]).expand(4, 2))
+
+
+def test_a_density_finds_out_what_places_hold():
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.randn(120, 2, 3, 7, generator=generator)
+    held = 4.0 * tokens[..., :3].exp().clamp(max=4.0)  # three amounts a place
+    targets = held.sum(dim=(1, 2)).double().numpy() @ BALANCE.summing.T
+    scale = TargetScaler.fit(targets, "none")
+    made = heads["density"](HeadSpec(8, 5, 1, (), True, 0.0, token_width=7, summing=SUMMING))
+    assert isinstance(made, DensityHead)
+    made.begin(scale, targets.mean(axis=0).tolist(), 6.0)
+    owner = torch.arange(120)
+    seen = SampleViews(torch.zeros(120, 6), torch.zeros(120, 6), owner, 0 * owner, tokens)
+    truth = torch.from_numpy(scale.transform(targets)).float()
+    optimiser = torch.optim.Adam(made.parameters(), lr=0.05)
+    for _ in range(150):
+        optimiser.zero_grad()
+        loss = (made(torch.zeros(120, 8), seen)[..., 0] - truth).square().mean()
+        loss.backward()
+        optimiser.step()
+    assert float(loss.detach()) < 0.4  # of a variance of 1
+    places = made.density(seen).detach()
+    assert np.corrcoef(places[..., 0].flatten(), held[..., 0].flatten())[0, 1] > 0.85

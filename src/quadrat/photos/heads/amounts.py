@@ -16,16 +16,17 @@ from quadrat.targets import TRANSFORMS, TargetScaler
 
 LEAST = 1e-9
 """Smallest amount that is mapped to the targets' scale; a square root has no slope at 0."""
-_ONE = 0.5413248546129181
-"""Where softplus is 1."""
+LEAST_SHARE = 0.05
+"""Smallest share of what is usual that an amount begins from; linear starts may say less."""
 
 
 class AmountsHead(Head):
     """Says the basic amounts b ≥ 0 of a sample; every target is a sum of them, ``x = S b``.
 
     The amounts are in the targets' units. What leaves the head is on the scale of the targets, so
-    losses and predictions are as with every other head. Before training it says the training
-    means. A spread, where the distribution has one, is a linear map of the sample's vector.
+    losses and predictions are as with every other head. Before training it says what a linear start
+    says of the basic amounts, or where there is none the training means. A spread, where the
+    distribution has one, is a linear map of the sample's vector.
 
     Args:
         spec: Its sizes; with the matrix S.
@@ -55,12 +56,13 @@ class AmountsHead(Head):
         return int(self.summing.shape[1])
 
     @abstractmethod
-    def amounts(self, fused: Tensor, views: SampleViews) -> Tensor:
-        """The basic amounts ``(B, F)`` in the targets' units, not negative.
+    def amounts(self, fused: Tensor, views: SampleViews, begun: Tensor) -> Tensor:
+        """The basic amounts in the targets' units, not negative, ``(B, F)``.
 
         Args:
             fused: ``(B, H)``, float32.
             views: The views of the samples.
+            begun: Those to begin from, ``(B, F)`` or ``(F,)``; positive.
         """
 
     @torch.no_grad()
@@ -74,14 +76,23 @@ class AmountsHead(Head):
         """
         self.mean.copy_(torch.tensor(scaler.mean))
         self.sd.copy_(torch.tensor(scaler.sd))
-        rows = self.summing.tolist()
-        units = torch.eye(self.basic).tolist()
-        usual = torch.tensor([means[rows.index(unit)] for unit in units])
+        usual = torch.tensor([means[column] for column in self._columns()])
         self.usual.copy_(usual.clamp_min(LEAST))
 
-    def forward(self, fused: Tensor, views: SampleViews) -> Tensor:
+    def _columns(self) -> list[int]:
+        """Which target each basic amount is."""
+        rows = self.summing.tolist()
+        return [rows.index(unit) for unit in torch.eye(self.basic).tolist()]
+
+    def _begun(self, start: Tensor | None) -> Tensor:
+        if start is None:
+            return self.usual
+        targets = self.transform.inverse_torch(start * self.sd + self.mean)
+        return torch.maximum(targets[:, self._columns()], LEAST_SHARE * self.usual)
+
+    def forward(self, fused: Tensor, views: SampleViews, start: Tensor | None = None) -> Tensor:
         """``(B, H) → (B, T, P)``."""
-        targets = self.amounts(fused, views) @ self.summing.T
+        targets = self.amounts(fused, views, self._begun(start)) @ self.summing.T
         scaled = self.transform.forward_torch(targets.clamp_min(LEAST))
         mean = ((scaled - self.mean) / self.sd)[..., None]
         if self.spread is None:
@@ -98,15 +109,17 @@ class PartsHead(AmountsHead):
         spec: Its sizes.
     """
 
+    takes_start = True
+
     def __init__(self, spec: HeadSpec) -> None:
         super().__init__(spec)
         outputs, count = (self.basic, 1) if spec.shared else (1, self.basic)
         self.parts = nn.ModuleList(hidden_layers(spec, outputs) for _ in range(count))
 
-    def amounts(self, fused: Tensor, views: SampleViews) -> Tensor:
+    def amounts(self, fused: Tensor, views: SampleViews, begun: Tensor) -> Tensor:
         """``(B, H) → (B, F)``."""
         raw = torch.cat([part(fused) for part in self.parts], dim=1)
-        return self.usual * softplus(raw + _ONE)
+        return self.usual * softplus(raw + _inverse_softplus(begun / self.usual))
 
 
 @heads.register("ratio", summary="a total, and the shares of its basic parts")
@@ -117,15 +130,18 @@ class RatioHead(AmountsHead):
         spec: Its sizes; ``shared`` is of no concern to it.
     """
 
+    takes_start = True
+
     def __init__(self, spec: HeadSpec) -> None:
         super().__init__(spec)
         self.layers = hidden_layers(spec, 1 + self.basic)
 
-    def amounts(self, fused: Tensor, views: SampleViews) -> Tensor:
+    def amounts(self, fused: Tensor, views: SampleViews, begun: Tensor) -> Tensor:
         """``(B, H) → (B, F)``."""
         raw: Tensor = self.layers(fused)
-        total = self.usual.sum() * softplus(raw[:, :1] + _ONE)
-        return total * torch.softmax(raw[:, 1:] + self.usual.log(), dim=1)
+        usual, total = self.usual.sum(), begun.sum(dim=-1, keepdim=True)
+        total = usual * softplus(raw[:, :1] + _inverse_softplus(total / usual))
+        return total * torch.softmax(raw[:, 1:] + begun.log(), dim=1)
 
 
 @heads.register("density", summary="amounts of every place of the views, and their sum")
@@ -133,7 +149,8 @@ class DensityHead(AmountsHead):
     """Amounts of every place, added up over places and views.
 
     A 1 × 1 convolution over the tokens and a softplus: what a place holds depends on its own token
-    alone, so two views hold what one and the other hold.
+    alone, so two views hold what one and the other hold. A linear start would not add up so: it has
+    none.
 
     Args:
         spec: Its sizes, with those of the tokens.
@@ -164,9 +181,15 @@ class DensityHead(AmountsHead):
         if views.tokens is None:
             raise ValueError("a density needs the tokens of the views")
         raw: Tensor = self.layer(self.norm(views.tokens.float()))
-        return self.share * self.usual * softplus(raw + _ONE)
+        one = _inverse_softplus(torch.ones_like(self.usual))
+        return self.share * self.usual * softplus(raw + one)
 
-    def amounts(self, fused: Tensor, views: SampleViews) -> Tensor:
+    def amounts(self, fused: Tensor, views: SampleViews, begun: Tensor) -> Tensor:
         """The sums over the places of a sample's views ``(B, F)``."""
         held = self.density(views).sum(dim=(1, 2))
         return held.new_zeros(views.count, self.basic).index_add(0, views.owner, held)
+
+
+def _inverse_softplus(values: Tensor) -> Tensor:
+    """Where softplus has these positive values."""
+    return values + torch.log(-torch.expm1(-values))

@@ -45,10 +45,12 @@ class Head(nn.Module, ABC):
 
     Attributes:
         corrects: Whether it corrects the network's linear start, and so says zero before training.
+        takes_start: Whether it is given the start instead, and says before training what that says.
         uses_tokens: Whether it looks at the places of the views.
     """
 
     corrects = True
+    takes_start = False
     uses_tokens = False
 
     @property
@@ -57,12 +59,13 @@ class Head(nn.Module, ABC):
         return True
 
     @abstractmethod
-    def forward(self, fused: Tensor, views: SampleViews) -> Tensor:
+    def forward(self, fused: Tensor, views: SampleViews, start: Tensor | None = None) -> Tensor:
         """Parameters ``(B, T, P)`` on the standardised scale of the targets.
 
         Args:
             fused: ``(B, H)``, float32.
             views: The views of the samples.
+            start: What the linear start says ``(B, T)``, where there is one.
         """
 
 

@@ -24,7 +24,7 @@ class LinearHead(Head):
         self.spec = spec
         self.layer = zeros(nn.Linear(spec.width, spec.targets * spec.parameters))
 
-    def forward(self, fused: Tensor, views: SampleViews) -> Tensor:
+    def forward(self, fused: Tensor, views: SampleViews, start: Tensor | None = None) -> Tensor:
         """``(B, H) → (B, T, P)``."""
         out: Tensor = self.layer(fused)
         return out.reshape(-1, self.spec.targets, self.spec.parameters)
@@ -46,7 +46,7 @@ class MlpHead(Head):
             hidden_layers(spec, outputs) for _ in range(1 if spec.shared else spec.targets)
         )
 
-    def forward(self, fused: Tensor, views: SampleViews) -> Tensor:
+    def forward(self, fused: Tensor, views: SampleViews, start: Tensor | None = None) -> Tensor:
         """``(B, H) → (B, T, P)``."""
         out: Tensor = torch.cat([part(fused) for part in self.parts], dim=1)
         return out.reshape(-1, self.spec.targets, self.spec.parameters)

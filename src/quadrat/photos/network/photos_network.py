@@ -80,9 +80,10 @@ class PhotosNetwork(nn.Module):
     """Tail of the encoder, fusion and head, around a linear start.
 
     The parameters are ``start + head(fusion(views, metadata))`` for heads that correct the start,
-    otherwise those of the head. Where there are depth maps, fusion and head see vectors that depth
-    has joined; the start is a solution on the photos' own, and keeps to them. Head and start
-    compute in float32 whatever precision the encoder and the fusion have.
+    otherwise those of the head, which may be given the start. Where there are depth maps, fusion
+    and head see vectors that depth has joined; the start is a solution on the photos' own, and
+    keeps to them. Head and start compute in float32 whatever precision the encoder and the fusion
+    have.
 
     Args:
         spec: What to build.
@@ -131,10 +132,10 @@ class PhotosNetwork(nn.Module):
             if self.bins is not None:
                 logits = self.bins(fused)
                 auxiliary[BINS] = logits.reshape(len(fused), self.spec.targets, self.spec.bins)
-            parameters: Tensor = self.head(fused, joined)
-            if self.head.corrects:
-                start = mix(self.start(views.photos, metadata))
-                parameters = self._corrected(parameters, start)
+            start = mix(self.start(views.photos, metadata)) if self.begins_linear else None
+            parameters: Tensor = self.head(fused, joined, start)
+            if start is not None:
+                parameters = parameters + self._begun(start)
         return Output(parameters, auxiliary, self.weighting() if self.weighting else None)
 
     def see(self, batch: NetworkInput, count: int) -> SampleViews:
@@ -171,9 +172,15 @@ class PhotosNetwork(nn.Module):
     def _standard(self, vectors: Tensor) -> Tensor:
         return ((vectors - self.centre) / self.scale).clamp(-LIMIT, LIMIT)
 
-    def _corrected(self, correction: Tensor, start: Tensor) -> Tensor:
-        """The start with the head's correction; spreads begin at the start's errors."""
-        return correction + self.distribution.start(start, self.start.error)
+    def _begun(self, start: Tensor) -> Tensor:
+        """What the head's words are added to; spreads begin at the start's errors."""
+        added = start if self.head.corrects else torch.zeros_like(start)
+        return self.distribution.start(added, self.start.error)
+
+    @property
+    def begins_linear(self) -> bool:
+        """Whether training begins at the linear start."""
+        return self.head.corrects or self.head.takes_start
 
     def beside_encoder(self) -> list[nn.Module]:
         """The parts that learn at the head's rate."""
