@@ -186,6 +186,7 @@ def test_a_moved_folder_is_the_same_experiment(tmp_path: Path):
             {"head": {"kind": "density"}, "views": {"size": 64, "predict_size": 96}},
             "views.predict_size: 'density' adds up places",
         ),
+        ({"fusion": {"kind": "gated-conv"}, "depth": {}}, "depth: maps join the vectors of views"),
         ({"head": {"kind": "density"}, "tta": {"kind": "crops"}}, "tta: 'density' adds up places"),
         (
             {"head": {"kind": "density"}, "augment": {"view_dropout": 0.5}},

@@ -108,6 +108,11 @@ def _token_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
         yield (section, "kind"), f"'{kind}' looks at places; features computed elsewhere have none"
     elif not experiment.encoder.tokens:
         yield ("encoder", "tokens"), f"{section}.kind = '{kind}' looks at places; leave it out"
+    if experiment.depth is not None:
+        yield (
+            ("depth",),
+            f"maps join the vectors of views, and {section}.kind = '{kind}' looks at places alone",
+        )
 
 
 def _density_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
