@@ -59,6 +59,15 @@ def test_a_check_tells_what_training_would_meet(pasture: PastureWorld):
     assert any("photo_alone" in line for line in report.warnings)
 
 
+def test_a_check_counts_what_is_kept_before_the_blocks_that_learn(pasture: PastureWorld):
+    keys = ("encoder.name=timm:test_vit", "encoder.weights=none", "encoder.train_last_blocks=1")
+    facts = family.check(recipe(pasture, *keys, "views.size=32")).facts
+    assert "M learn), 32 × 32 pixels" in facts["encoder"]
+    looks = int(facts["photos to encode"].partition(",")[0])
+    # Four places and the class token, each of 64 numbers of four bytes.
+    assert facts["feature cache"] == f"{1e-6 * looks * 5 * 64 * 4:,.1f} MB"
+
+
 def test_a_check_lists_errors_instead_of_raising(pasture: PastureWorld, tmp_path: Path):
     report = family.check(recipe(pasture, f"data.image_root={tmp_path}"))
     assert not report.ok

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
 
 import torch
 
@@ -16,7 +17,7 @@ from quadrat.photos.objective import require_primary
 from quadrat.photos.preparation import Prepared, prepare
 from quadrat.photos.samples.loading import load_samples
 from quadrat.photos.schema import PhotosExperiment
-from quadrat.photos.views.plan import MIRRORED
+from quadrat.photos.views.plan import MIRRORED, ViewPlan
 
 _TIMED = 4
 """Photos that go through the encoder to tell how long all will take."""
@@ -54,20 +55,19 @@ def _estimates(experiment: PhotosExperiment, prepared: Prepared) -> dict[str, st
     if isinstance(encoder, PrecomputedEncoder):
         words = f"vectors of length {encoder.width}, computed elsewhere"
         return {"encoder": words, **depth}
-    seconds = _seconds_per_photo(encoder, backend)
+    cost = _cost(encoder, backend)
     weights = sum(p.numel() for p in encoder.parameters())
+    learning = sum(p.numel() for p in encoder.tail.parameters())
     size = encoder.preprocessing.size
     looks = photos * len(MIRRORED[experiment.augment.flips])
-    if experiment.encoder.train == "all":
-        steps = sum(len(fold.train) for fold in prepared.folds) * experiment.optimiser.epochs
-        duration = seconds * (looks + _TRAINING_COST * steps)
-    else:
-        duration = seconds * looks
+    slots = ViewPlan.of(experiment.views).slots
+    steps = sum(len(fold.train) for fold in prepared.folds) * experiment.optimiser.epochs
+    duration = slots * (cost.stem * looks + cost.tail * (looks + _TRAINING_COST * steps))
     return {
-        "encoder": f"{weights / 1e6:,.1f} M weights, {size[0]} × {size[1]} pixels, vectors of "
-        f"length {encoder.width}",
+        "encoder": f"{weights / 1e6:,.1f} M weights ({learning / 1e6:,.1f} M learn), "
+        f"{size[0]} × {size[1]} pixels, vectors of length {encoder.width}",
         "photos to encode": f"{looks:,}, as far as the cache does not hold them",
-        "feature cache": f"{4e-6 * looks * encoder.width:,.1f} MB",
+        "feature cache": f"{1e-6 * looks * slots * cost.kept_bytes:,.1f} MB",
         "encoding": f"about {_duration(duration)} on {backend.device.type}, besides reading photos",
         **depth,
     }
@@ -93,14 +93,27 @@ def _depth(experiment: PhotosExperiment, photos: int, backend: Backend) -> dict[
     }
 
 
+class _Cost(NamedTuple):
+    """What a view costs: seconds in stem and tail, and bytes that are kept of it."""
+
+    stem: float
+    tail: float
+    kept_bytes: int
+
+
 @torch.inference_mode()
-def _seconds_per_photo(encoder: PhotoEncoder, backend: Backend) -> float:
+def _cost(encoder: PhotoEncoder, backend: Backend) -> _Cost:
     encoder.to(backend.device).eval()
-    photos = torch.zeros(_TIMED, 3, *encoder.preprocessing.size, device=backend.device)
-    encoder(photos[:1]).vectors.sum().item()  # the first pays for memory and threads
+    views = torch.zeros(_TIMED, 3, *encoder.preprocessing.size, device=backend.device)
+    encoder(views[:1]).vectors.sum().item()  # the first pays for memory and threads
     began = time.perf_counter()
-    encoder(photos).vectors.sum().item()  # .item() waits for the device
-    return (time.perf_counter() - began) / _TIMED
+    held = encoder.hold(views)
+    held[0].sum().item()  # .item() waits for the device
+    between = time.perf_counter()
+    encoder.tail(held).vectors.sum().item()
+    ended = time.perf_counter()
+    kept = sum(part[0].numel() * part.element_size() for part in held) if encoder.holds else 0
+    return _Cost((between - began) / _TIMED, (ended - between) / _TIMED, kept)
 
 
 def _duration(seconds: float) -> str:

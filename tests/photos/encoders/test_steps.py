@@ -153,6 +153,16 @@ def test_what_is_frozen_is_held_and_nothing_else(name: str):
     assert not {*encoder.frozen_weights()} & {n.removeprefix("model.") for n in tail.state_dict()}
 
 
+def test_a_tail_has_no_weights_that_nothing_reads():
+    encoder = create("mobilenetv3_small_050", train_last_blocks=1, pool="mean")
+    assert not [n for n in encoder.rest().state_dict() if "conv_head" in n]
+    tail = encoder.rest()
+    tail(encoder.hold(views(encoder))).vectors.sum().backward()
+    assert all(p.grad is not None for p in tail.parameters())
+    maps = encoder.model.eval().forward_features(views(encoder))
+    torch.testing.assert_close(encoder(views(encoder)).vectors, maps.mean(dim=(2, 3)))
+
+
 def test_all_blocks_may_learn_and_the_embedding_may_not():
     encoder = create("test_vit2", train_last_blocks=len(create("test_vit2").model.blocks))
     photos = views(encoder)

@@ -17,6 +17,9 @@ from quadrat.photos.encoders.base import Encoded, EncoderTail, Held
 from quadrat.photos.encoders.pooling import GEM_POWER, pooled
 from quadrat.photos.encoders.steps import State, Steps
 
+_SHARED = "rope"
+"""What the blocks of a network use, without being one."""
+
 BatchNorm = nn.modules.batchnorm._BatchNorm
 
 
@@ -84,7 +87,7 @@ class _Part(nn.Module):
         if first > 0:
             unused |= set(steps.before)
         if stop < len(steps.blocks):
-            kept = {*steps.before, *(name.partition(".")[0] for name in steps.blocks), "rope"}
+            kept = {*steps.before, *(name.partition(".")[0] for name in steps.blocks), _SHARED}
             unused |= {name for name, _ in model.named_children() if name not in kept}
         self.model = without(model, unused)
 
@@ -187,12 +190,21 @@ class Tail(_Part, EncoderTail):
         super().__init__(steps, model, reading, first, reading.blocks)
         self.whole, self.learning = whole, learning
         if not whole:
-            self.model = without(self.model, set(steps.before))
+            self.model = without(self.model, self._unread(model))
         read = [number for number in reading.layers if number >= first]
         self.powers: nn.ParameterDict | None = None
         if "gem" in reading.pools:
             start = {str(number): torch.full((1,), GEM_POWER) for number in read}
             self.powers = nn.ParameterDict(start)
+
+    def _unread(self, model: nn.Module) -> set[str]:
+        """What comes before the blocks, and the network's own pooling where nothing reads it."""
+        unread = set(self.steps.before)
+        if "auto" not in self.reading.pools:
+            blocks = {name.partition(".")[0] for name in self.steps.blocks}
+            kept = {*blocks, *self.steps.after, _SHARED}
+            unread |= {name for name, _ in model.named_children() if name not in kept}
+        return unread
 
     def forward(self, held: Held) -> Encoded:
         """Vectors and tokens of the views that a stem holds."""
