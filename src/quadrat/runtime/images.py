@@ -175,6 +175,23 @@ def open_photo(
     return upright.transpose(_TURNS[turn]) if turn in _TURNS else upright
 
 
+def open_cleaned(
+    photo: Path | str | BinaryIO, clean: Cleaning, *, at_least: tuple[int, int], fit: Fit = "squash"
+) -> Image.Image:
+    """Decodes and cleans a photo: what every look at it starts from.
+
+    Args:
+        photo: A file, or an open one.
+        clean: What is taken away.
+        at_least: As for `open_photo`.
+        fit: As for `open_photo`.
+
+    Raises:
+        PhotoError: As `open_photo`.
+    """
+    return clean.clean(open_photo(photo, at_least=clean.decoded(at_least), fit=fit)).image
+
+
 def read_exif(photo: Path) -> Image.Exif | None:
     """What a camera noted in a photo; None where the notes are damaged.
 
@@ -299,9 +316,7 @@ def load_parts(
         math.ceil(max(height / (bottom - top) for _, top, _, bottom in boxes)),
         math.ceil(max(width / (right - left) for left, _, right, _ in boxes)),
     )
-    clean = preprocessing.clean
-    image = open_photo(photo, at_least=clean.decoded(least), fit=preprocessing.fit)
-    image = clean.clean(image).image
+    image = open_cleaned(photo, preprocessing.clean, at_least=least, fit=preprocessing.fit)
     return [prepare(_part(image, box), preprocessing, change) for box in boxes]
 
 

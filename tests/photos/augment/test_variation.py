@@ -67,6 +67,41 @@ def test_crops_keep_the_share_that_is_told_and_proportions():
     assert Variation().box(0, 0) == WHOLE
 
 
+def test_simulated_stamps_mark_the_edge_and_leave_all_else_to_its_own_chance():
+    grey = Image.new("RGB", (320, 200), (90, 90, 90))
+    marked = Variation.of(AugmentSection(policy="none", simulate_stamps=1.0), 5)
+    looks = [np.asarray(marked.changes(epoch, 3, (0, 0, 0))(grey)) for epoch in (0, 1)]
+    assert not np.array_equal(*looks)
+    for look in looks:
+        changed = (look != 90).any(axis=2)
+        assert changed[:50].any() or changed[-50:].any()
+        assert changed.mean() < 0.2
+    seen = Variation.of(AugmentSection(policy="strong", crop=0.5, simulate_stamps=1e-9), 5)
+    plain = Variation.of(AugmentSection(policy="strong", crop=0.5), 5)
+    assert seen.box(2, 3) == plain.box(2, 3)
+    pair = [np.asarray(one.changes(2, 3, (0, 0, 0))(grey)) for one in (seen, plain)]
+    np.testing.assert_array_equal(*pair)
+
+
+def test_live_views_bear_the_same_stamps_in_an_epoch_that_is_seen_again(tmp_path: Path):
+    path = tmp_path / "a.png"
+    Image.new("RGB", (320, 200), (120, 90, 60)).save(path)
+    seen = SeenViews((View(path, 0),), np.zeros(1, np.int64), np.arange(1))
+
+    def view(probability: float, epoch: int) -> torch.Tensor:
+        section = AugmentSection(policy="none", simulate_stamps=probability)
+        variation = Variation.of(section, 1)
+        preprocessing = ImagePreprocessing(size=(200, 320))
+        live = LiveViews(seen, ViewPlan(), preprocessing, variation=variation)
+        return live.take(torch.arange(1), epoch)[0][0]
+
+    plain, first, second = view(0.0, 0), view(1.0, 0), view(1.0, 1)
+    edges = torch.cat([(first - plain).abs()[:, :50], (first - plain).abs()[:, -50:]])
+    assert edges.max() > 0.3
+    assert not torch.equal(first, second)
+    torch.testing.assert_close(view(1.0, 1), second, rtol=0.0, atol=0.0)
+
+
 def test_a_part_of_a_part():
     assert within((0.5, 0.0, 1.0, 1.0), (0.5, 0.5, 1.0, 1.0)) == (0.75, 0.5, 1.0, 1.0)
 

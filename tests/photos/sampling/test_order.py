@@ -13,6 +13,7 @@ from quadrat.photos.samples.loading import load_samples
 from quadrat.photos.sampling.order import sample_order
 from quadrat.photos.training import train
 from quadrat.runs import Run
+from quadrat.runtime.cleaning.photos import Cleaning
 from quadrat.runtime.images import PhotoError
 from tests.photos.small import small, table
 from tests.photos.tables import experiment, save, wide
@@ -84,6 +85,20 @@ def test_simple_photos_of_little_come_first(tmp_path):
     ranks = np.argsort(np.argsort(found)) + np.argsort(np.argsort(samples.targets[:, 0]))
     assert order.stages.tolist() == [int(np.searchsorted(np.quantile(ranks, [1 / 3, 2 / 3]), r))
                                      for r in ranks]  # fmt: skip
+
+
+def test_what_is_cut_off_does_not_count_as_intricate(tmp_path):
+    frame = photos(tmp_path, [3])
+    path = tmp_path / "photos" / "0.png"
+    pixels = np.asarray(Image.open(path)).copy()
+    pixels[150:] = np.random.default_rng(0).integers(0, 256, pixels[150:].shape)
+    Image.fromarray(pixels).save(path)
+    given = experiment(save(frame, tmp_path, "train.csv"))
+    whole = dimensions(samples_of(given), workers=1)
+    upper = dimensions(samples_of(given), clean=Cleaning(bottom_crop=0.5), workers=1)
+    assert upper[0] < whole[0] - 0.3
+    Image.fromarray(pixels[:150]).save(path)
+    assert dimensions(samples_of(given), workers=1) == upper
 
 
 def test_a_photo_too_small_for_boxes_is_named(tmp_path):

@@ -226,6 +226,10 @@ def test_a_moved_folder_is_the_same_experiment(tmp_path: Path):
             "encoder.freeze_epochs: the encoder would not learn in any of the 5 epochs",
         ),
         ({"augment": {"metadata_dropout": 1.0}}, "augment.metadata_dropout: "),
+        (
+            {"augment": {"simulate_stamps": 0.2}},
+            "augment.simulate_stamps: what a frozen encoder says of a photo is kept",
+        ),
         ({"data": {"numerics": []}}, "data.numerics: unknown key. Did you mean 'numeric'?"),
     ],
 )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from quadrat.photos.augment.recolouring import Colour, Strength
+from quadrat.photos.cleaning.simulation import simulate_marks
 from quadrat.photos.schema import AugmentSection
 from quadrat.runtime.images import WHOLE, Box
 
@@ -21,8 +22,9 @@ POLICIES = {
 }
 """Value of ``augment.policy`` → what it means, where no key says otherwise."""
 
-_CROPS, _LOOKS = 1, 2
-"""Streams of random numbers: where photos are cut and how they look do not depend on each other."""
+_CROPS, _LOOKS, _STAMPS = 1, 2, 3
+"""Streams of random numbers: where photos are cut, how they look and which marks they bear do not
+depend on each other."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,13 @@ class Variation:
     Attributes:
         strength: How far colours and positions are varied.
         crop: Smallest share of a photo's area that a random crop keeps; 1 crops nothing.
+        stamps: Probability of a date, and of red dots, drawn into what is seen of a photo.
         seed: Of everything drawn.
     """
 
     strength: Strength = field(default_factory=Strength)
     crop: float = 1.0
+    stamps: float = 0.0
     seed: int = 0
 
     @classmethod
@@ -53,6 +57,7 @@ class Variation:
                 magnitude=named.magnitude,
             ),
             section.crop,
+            section.simulate_stamps,
             seed,
         )
 
@@ -75,9 +80,21 @@ class Variation:
 
     def changes(self, epoch: int, photo: int, fill: Colour) -> Callable[[Image.Image], Image.Image]:
         """What is done to each part of a photo in an epoch; the same to all of them."""
-        if self.strength == Strength():
+        if self.strength == Strength() and self.stamps == 0.0:
             return lambda image: image
-        return lambda image: self.strength.vary(image, self._generator(epoch, photo, _LOOKS), fill)
+
+        def change(image: Image.Image) -> Image.Image:
+            marked = self._marked(image, epoch, photo)
+            return self.strength.vary(marked, self._generator(epoch, photo, _LOOKS), fill)
+
+        return change
+
+    def _marked(self, image: Image.Image, epoch: int, photo: int) -> Image.Image:
+        """A photo as a camera might have marked it, before light and position are varied."""
+        if self.stamps == 0.0:
+            return image
+        generator = self._generator(epoch, photo, _STAMPS)
+        return Image.fromarray(simulate_marks(np.asarray(image), generator, self.stamps))
 
     def _generator(self, epoch: int, photo: int, stream: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, epoch, photo, stream])

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from quadrat.caches import cache_folder
 from quadrat.engine import current_progress, stop_requested
 from quadrat.errors import DataError, Stopped, UsageError
+from quadrat.photos.cleaning.settings import cleaning_of
 from quadrat.photos.depth.model import DepthModel, load_depth_model
 from quadrat.photos.features.cache import FeatureCache
 from quadrat.photos.features.encoding import content_hashes, exact
@@ -23,7 +24,7 @@ from quadrat.photos.samples.loading import Samples
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.photos.views.threads import in_threads
 from quadrat.runtime.cleaning.photos import NOTHING, Cleaning
-from quadrat.runtime.images import ImagePreprocessing, open_photo, prepare
+from quadrat.runtime.images import ImagePreprocessing, open_cleaned, prepare
 
 Map = NDArray[np.float16]
 
@@ -133,8 +134,7 @@ class DepthSource:
             yield key, found
 
     def _prepared(self, path: Path) -> NDArray[np.float32]:
-        photo = open_photo(path, at_least=self.clean.decoded((self.size, self.size)))
-        photo = self.clean.clean(photo).image
+        photo = open_cleaned(path, self.clean, at_least=(self.size, self.size))
         seen = seen_size((photo.height, photo.width), self.size, self.model.patch)
         return prepare(photo, ImagePreprocessing(size=seen))
 
@@ -175,7 +175,7 @@ def make_depth_source(
         model,
         size=section.size,
         map_size=section.map_size,
-        clean=Cleaning(clean.stamps, clean.bottom_crop),
+        clean=cleaning_of(clean),
         device=device,
         cache=section.cache,
         workers=experiment.run.workers,

@@ -10,11 +10,11 @@ from timm import data as timm_data
 from torch import nn
 
 from quadrat.errors import DataError, UsageError, closest
+from quadrat.photos.cleaning.settings import cleaning_of
 from quadrat.photos.encoders.base import encoders, reason
 from quadrat.photos.encoders.timm_encoder import TimmEncoder
 from quadrat.photos.encoders.weights import bundled_weights, read_weights
 from quadrat.photos.schema import CleanSection, EncoderSection, Size, ViewsSection
-from quadrat.runtime.cleaning.photos import Cleaning
 from quadrat.runtime.images import ImagePreprocessing
 
 _TIMM_DATA: Any = timm_data  # its functions have no types
@@ -100,7 +100,7 @@ def preprocessings(
         "mean": normalisation.mean,
         "std": normalisation.std,
         "interpolation": normalisation.interpolation if known else "bicubic",
-        "clean": Cleaning(clean.stamps, clean.bottom_crop),
+        "clean": cleaning_of(clean),
     }
     return (
         ImagePreprocessing(size=size, **common),

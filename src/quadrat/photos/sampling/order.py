@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from quadrat.engine import SampleOrder
+from quadrat.photos.cleaning.settings import cleaning_of
 from quadrat.photos.curriculum import fractal_stages, quantile_stages
 from quadrat.photos.curriculum.photos import dimensions
 from quadrat.photos.samples.loading import Samples
@@ -52,7 +53,9 @@ def _stages(experiment: PhotosExperiment, samples: Samples) -> NDArray[np.int64]
     target = _target(experiment, samples, section.target)
     if section.kind == "target":
         return quantile_stages(target, section.stages, what=section.target)
-    intricate = dimensions(samples, workers=experiment.run.workers)
+    intricate = dimensions(
+        samples, clean=cleaning_of(experiment.clean), workers=experiment.run.workers
+    )
     return fractal_stages(intricate, target, section.stages, name=section.target)
 
 

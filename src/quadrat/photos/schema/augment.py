@@ -60,6 +60,14 @@ class AugmentSection(Section):
         0.0,
         description="Largest share by which a photo is shrunk within a frame of the mean colour.",
     )
+    simulate_stamps: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="Probability that a date in the colour of a camera stamp is drawn into a "
+        "corner of what is seen of a photo, and apart from that a row of red dots, so that real "
+        "ones tell nothing. Drawn after photos are cleaned.",
+    )
     mixup: float = Field(
         0.0,
         ge=0.0,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 BUNDLED = "timm:tf_efficientnet_lite0"
 """The encoder whose weights are installed with quadrat."""
 
-_DECODED_ANEW = ("rotate", "crop", "colour", "hue", "scale_jitter")
+_DECODED_ANEW = ("rotate", "crop", "colour", "hue", "scale_jitter", "simulate_stamps")
 """Keys of [augment] that vary photos which are decoded anew in every epoch."""
 
 Problem = tuple[tuple[str | int, ...], str]
