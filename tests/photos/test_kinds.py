@@ -13,9 +13,10 @@ import torch
 from quadrat.engine import Backend
 from quadrat.errors import DataError
 from quadrat.photos.heads.amounts import DensityHead
-from quadrat.photos.learner import Fitted, NetworkLearner, Part
+from quadrat.photos.learner import Fitted, NetworkLearner
 from quadrat.photos.member import Member
 from quadrat.photos.samples.loading import Samples, load_samples
+from quadrat.photos.samples.parts import Part
 from tests.photos.tables import experiment, paint, save, wide
 
 ROWS = 14

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from quadrat.engine import Backend
-from quadrat.photos.learner import Fitted, NetworkLearner, Part
+from quadrat.photos.learner import Fitted, NetworkLearner
 from quadrat.photos.samples.loading import Samples, load_samples
+from quadrat.photos.samples.parts import Part
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.scoring import regression_scores
 from tests.photos.small import COUNT, small, table, vectors_of

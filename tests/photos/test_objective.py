@@ -52,7 +52,9 @@ class Given(nn.Module):
 def test_unknown_targets_leave_the_loss(tmp_path: Path):
     targets = torch.tensor([[1.0, 0.0, float("nan")], [float("nan")] * 3])
     module = Given(torch.zeros(2, 3, 1))
-    losses = objective(tmp_path).loss(module, SimpleNamespace(targets=targets, metadata=None))
+    losses = objective(tmp_path).loss(
+        module, SimpleNamespace(targets=targets, metadata=None, weights=None)
+    )
     assert losses.total.item() == pytest.approx(0.5)
     torch.testing.assert_close(losses.per_sample, torch.tensor([0.5, 0.0]))
     losses.total.backward()
@@ -75,7 +77,7 @@ def test_targets_weigh_as_the_experiment_says(tmp_path: Path, loss: Any, score: 
 
 def test_huber_takes_its_beta(tmp_path: Path):
     targets = torch.full((1, 3), 2.0)
-    given = SimpleNamespace(targets=targets, metadata=None)
+    given = SimpleNamespace(targets=targets, metadata=None, weights=None)
     found = objective(tmp_path, loss={"kind": "huber", "beta": 0.5}).loss(
         Given(torch.zeros(1, 3, 1)), given
     )

@@ -12,10 +12,11 @@ import torch
 
 from quadrat.engine import Backend
 from quadrat.errors import ExperimentError, Stopped
-from quadrat.photos.learner import NetworkLearner, Part
+from quadrat.photos.learner import NetworkLearner
 from quadrat.photos.member import Member
 from quadrat.photos.predictor import PhotosPredictor
 from quadrat.photos.preparation import prepare
+from quadrat.photos.samples.parts import Part
 from quadrat.photos.training import train
 from quadrat.runs import Run
 from tests.photos.small import small

@@ -36,6 +36,7 @@ class PhotoBatch:
         names: Names of all samples there are, by position.
         mix: Which samples the network shall average, past the fusion.
         depth: Scaled depth maps of the views ``(V, 1, h, w)``, where networks take them.
+        weights: How much each sample counts ``(B,)``; None where all count alike.
     """
 
     index: Tensor
@@ -47,6 +48,7 @@ class PhotoBatch:
     names: Sequence[str]
     mix: Mix | None = None
     depth: Tensor | None = None
+    weights: Tensor | None = None
 
     def sample_ids(self) -> list[str]:
         """The samples' names ``(B,)``."""
@@ -72,6 +74,7 @@ class SampleBatches:
         order: Draws the samples of an epoch instead of shuffling them.
         changes: What training varies of a batch.
         depth: Where the depth maps of the views come from, where networks take them.
+        weights: How much each sample counts ``(N,)``; None where all count alike.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class SampleBatches:
         order: SampleOrder | None = None,
         changes: BatchChanges | None = None,
         depth: DepthViews | None = None,
+        weights: NDArray[np.float64] | None = None,
     ) -> None:
         self.views, self.metadata, self.device = views, metadata, device
         self.changes, self.stream = changes or BatchChanges(), rank
@@ -101,6 +105,9 @@ class SampleBatches:
         self.slot = torch.from_numpy(seen.slot)
         self.starts = (counts.cumsum(0) - counts).repeat(times)
         self.targets = torch.from_numpy(targets.astype(np.float32)).repeat(times, 1).to(device)
+        self.weights: Tensor | None = None
+        if weights is not None:
+            self.weights = torch.from_numpy(weights.astype(np.float32)).repeat(times).to(device)
         self.names = tuple(names) * times
         self._index: IndexBatches[PhotoBatch] = IndexBatches(
             len(self.names),
@@ -149,6 +156,7 @@ class SampleBatches:
             targets=targets,
             names=self.names,
             depth=None if self.depth is None else self.depth.take(rows, epoch),
+            weights=None if self.weights is None else self.weights[place],
         )
         mix = changes.mix(len(index), generator)
         return batch if mix is None else _mixed(batch, mix.to(self.device), changes.mixup_of)
@@ -156,13 +164,13 @@ class SampleBatches:
 
 def _mixed(batch: PhotoBatch, mix: Mix, what: str) -> PhotoBatch:
     """A batch of averaged pairs; where vectors are mixed, the network does the rest."""
-    targets = mix(batch.targets)
+    weights = None if batch.weights is None else mix(batch.weights)
+    batch = replace(batch, targets=mix(batch.targets), weights=weights)
     if what == "vectors":
-        return replace(batch, targets=targets, mix=mix)
+        return replace(batch, mix=mix)
     views = tuple(mix.views(view) for view in batch.views)
     depth = None if batch.depth is None else mix.views(batch.depth)
-    metadata = mix.metadata(batch.metadata)
-    return replace(batch, views=views, metadata=metadata, targets=targets, depth=depth)
+    return replace(batch, views=views, metadata=mix.metadata(batch.metadata), depth=depth)
 
 
 def _made_ahead(batches: Iterator[PhotoBatch]) -> Iterator[PhotoBatch]:

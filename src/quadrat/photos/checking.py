@@ -46,7 +46,8 @@ def _estimates(experiment: PhotosExperiment, prepared: Prepared) -> dict[str, st
     if section.weights == "hub":
         section = section.model_copy(update={"weights": "none"})
     encoder = create_encoder(section, experiment.views, experiment.clean, seed=experiment.seed)
-    photos = sum(len(views) for views in prepared.samples.paths)
+    beside = 0 if prepared.external is None else len(prepared.external)
+    photos = sum(len(views) for views in prepared.samples.paths) + beside
     if experiment.data.test is not None:
         test = load_samples(experiment, experiment.data.test, require_targets=False)
         photos += sum(len(views) for views in test.paths)
@@ -61,7 +62,8 @@ def _estimates(experiment: PhotosExperiment, prepared: Prepared) -> dict[str, st
     size = encoder.preprocessing.size
     looks = photos * len(MIRRORED[experiment.augment.flips])
     slots = ViewPlan.of(experiment.views).slots
-    steps = sum(len(fold.train) for fold in prepared.folds) * experiment.optimiser.epochs
+    samples = sum(len(fold.train) + beside for fold in prepared.folds)
+    steps = samples * experiment.optimiser.epochs
     duration = slots * (cost.stem * looks + cost.tail * (looks + _TRAINING_COST * steps))
     return {
         "encoder": f"{weights / 1e6:,.1f} M weights ({learning / 1e6:,.1f} M learn), "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,6 +41,7 @@ from quadrat.photos.network.spec import NetworkSpec, transform_of
 from quadrat.photos.objective import PhotosObjective, target_weights
 from quadrat.photos.predictions import Answer
 from quadrat.photos.samples.loading import Samples
+from quadrat.photos.samples.parts import Part
 from quadrat.photos.sampling.order import sample_order
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.photos.views.looks import Look
@@ -53,27 +54,6 @@ from quadrat.targets import TargetScaler, error_covariance
 Array = NDArray[np.float64]
 
 _PLAIN = Look()
-
-
-@dataclass(frozen=True)
-class Part:
-    """Samples to learn from, with their groups.
-
-    Attributes:
-        samples: N samples.
-        groups: Group of each ``(N,)``, or None where samples stand for themselves.
-    """
-
-    samples: Samples
-    groups: NDArray[np.str_] | None = None
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    @property
-    def labels(self) -> NDArray[np.str_]:
-        """Group of each sample ``(N,)``; one that stands for itself is its own."""
-        return np.array(self.samples.ids, dtype=np.str_) if self.groups is None else self.groups
 
 
 class Fitted(NamedTuple):
@@ -217,9 +197,10 @@ class _Training:
         self.train, self.inner = train, inner
         self.seed = self.experiment.seed * 1_000 + fold
         data, samples = self.experiment.data, train.samples
+        self.learnt = train.joined()
         self.metadata = MetadataEncoder.fit(
             samples.numeric,
-            samples.categorical,
+            self.learnt.samples.categorical,
             numeric_names=data.numeric,
             categorical_names=data.categorical,
         )
@@ -292,7 +273,7 @@ class _Training:
         """
         if not self.network.begins_linear:
             return
-        parts = [self.train, self.inner] if with_inner else [self.train]
+        parts = [self.learnt, self.inner] if with_inner else [self.learnt]
         flips = MIRRORED[self.experiment.augment.flips]
         samples = [part.samples for part in parts] * len(flips)
         photos = [self._photos(part, Look(flip)) for flip in flips for part in parts]
@@ -308,6 +289,7 @@ class _Training:
             groups=np.tile(np.concatenate([part.labels for part in parts]), len(flips)),
             hidden_share=self.experiment.augment.metadata_dropout,
             weights=target_weights(self.experiment),
+            counts=np.tile(np.concatenate([part.counts for part in parts]), len(flips)),
             seed=self.seed,
         )
         start.to(device)
@@ -317,7 +299,7 @@ class _Training:
 
     def batches(self) -> SampleBatches:
         """The training batches."""
-        samples, backend = self.train.samples, self.learner.backend
+        samples, backend = self.learnt.samples, self.learner.backend
         section, source = self.experiment.augment, self.learner.source
         flips, variation = section.flips, Variation.of(section, self.seed)
         return self._batches(
@@ -327,6 +309,7 @@ class _Training:
             shuffle=True,
             rank=backend.rank,
             world=backend.world,
+            weights=self.learnt.weights,
             order=sample_order(self.experiment, samples),
             change=BatchChanges.of(section, self._shrunk, self.seed),
         )
@@ -357,6 +340,7 @@ class _Training:
         *,
         shuffle: bool = False,
         twice: bool = False,
+        weights: Array | None = None,
         rank: int = 0,
         world: int = 1,
         order: SampleOrder | None = None,
@@ -377,6 +361,7 @@ class _Training:
             rank=rank,
             world=world,
             device=device,
+            weights=weights,
             order=order,
             changes=change,
             depth=depth,

@@ -121,8 +121,10 @@ class PhotosObjective:
     def loss(self, module: nn.Module, batch: PhotoBatch) -> Losses:
         """The loss of a batch."""
         output: Output = module(batch)
-        values = self.criterion(output.parameters, batch.targets)
-        beside = self.auxiliary.parts(output.auxiliary, batch.targets, batch.metadata)
+        values = self.criterion(output.parameters, batch.targets, batch.weights)
+        beside = self.auxiliary.parts(
+            output.auxiliary, batch.targets, batch.metadata, batch.weights
+        )
         if output.log_variances is None:
             if not beside:
                 return Losses(values.total, per_sample=values.per_sample)

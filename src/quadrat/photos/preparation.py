@@ -12,7 +12,9 @@ from quadrat.engine import current_progress
 from quadrat.errors import DataError
 from quadrat.experiment import CheckReport
 from quadrat.photos.samples.audit import PhotoAudit, audit_photos, audit_targets, keep_readable
+from quadrat.photos.samples.external import compared, load_external, shared_photos
 from quadrat.photos.samples.loading import Samples, load_samples
+from quadrat.photos.samples.parts import Part, joined_parts
 from quadrat.photos.sampling.order import sample_order
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.runtime.balance import Balance, Identity
@@ -27,11 +29,13 @@ class Prepared:
         samples: The samples that can be used.
         folds: How they are parted.
         report: What was found.
+        external: Samples of other data sets, to learn from in every fold.
     """
 
     samples: Samples
     folds: Folds
     report: CheckReport
+    external: Part | None = None
 
     @property
     def groups(self) -> NDArray[np.str_]:
@@ -53,20 +57,52 @@ def prepare(experiment: PhotosExperiment) -> Prepared:
     """
     samples = load_samples(experiment, experiment.data.table, require_targets=True)
     report = CheckReport(facts={"table": f"{len(samples):,} samples, {_views(samples):,} photos"})
+    audit: PhotoAudit | None = None
     copies = np.full(len(samples), None, dtype=object)
     if experiment.opens_photos:
-        samples, copies = _readable(experiment, samples, report, "training")
+        samples, audit = _readable(experiment, samples, report, "training")
+        copies = audit.copies[audit.readable]
     folds = folds_of(experiment, samples)
     report.warnings.extend(str(leak) for leak in find_leaks(folds, "the photo", copies))
+    report.warnings.extend(_odd_targets(experiment, samples))
+    _report_folds(experiment, samples, folds, report)
+    external = _external(experiment, samples, audit, report)
+    report.errors.extend(_demands(experiment, folds))
+    report.errors.extend(_order_problems(experiment, samples, folds, external))
+    _report_test(experiment, report)
+    return Prepared(samples, folds, report, external)
+
+
+def _odd_targets(experiment: PhotosExperiment, samples: Samples) -> list[str]:
     identities = tuple(Identity(i.total, i.parts) for i in experiment.balance)
     balance = Balance(experiment.data.targets, identities)
-    tolerance = experiment.balance_method.tolerance
-    report.warnings.extend(audit_targets(samples, balance, tolerance=tolerance))
-    _report_folds(experiment, samples, folds, report)
-    report.errors.extend(_demands(experiment, folds))
-    report.errors.extend(_order_problems(experiment, samples, folds))
-    _report_test(experiment, report)
-    return Prepared(samples, folds, report)
+    return audit_targets(samples, balance, tolerance=experiment.balance_method.tolerance)
+
+
+def _external(
+    experiment: PhotosExperiment,
+    samples: Samples,
+    audit: PhotoAudit | None,
+    report: CheckReport,
+) -> Part | None:
+    """Reads the tables of other data sets, and looks at them as at our own."""
+    parts, table = [], []
+    for section in experiment.external:
+        part, name = load_external(experiment, section), section.table.name
+        audits = None
+        if audit is not None:
+            kept, theirs = _readable(experiment, part.samples, report, name)
+            audits = audit, theirs
+            if len(kept) < len(part):
+                part = part.take(theirs.readable)
+        report.errors.extend(shared_photos(samples, part.samples, audits, name))
+        report.warnings.extend(_odd_targets(experiment, part.samples))
+        report.facts[name] = f"{len(part):,} samples of {section.table}, only to learn from"
+        table += compared(experiment.data.targets, samples, part.samples, name)
+        parts.append(part)
+    if table:
+        report.tables["Targets of other data sets, in our units"] = table
+    return joined_parts(parts) if parts else None
 
 
 def folds_of(experiment: PhotosExperiment, samples: Samples) -> Folds:
@@ -114,11 +150,11 @@ def _views(samples: Samples) -> int:
 
 def _readable(
     experiment: PhotosExperiment, samples: Samples, report: CheckReport, what: str
-) -> tuple[Samples, NDArray[np.object_]]:
+) -> tuple[Samples, PhotoAudit]:
     """Looks at every photo; notes what is wrong, and leaves out what cannot be read.
 
     Returns:
-        The samples that are left, and what tells those with the same photo.
+        The samples that are left, and what was found about all.
     """
     least = experiment.data.min_readable
     audit = _audit(experiment, samples)
@@ -128,7 +164,7 @@ def _readable(
         report.warnings.append(
             f"{len(samples) - len(kept)} {what} samples are left out: their photos cannot be read"
         )
-    return kept, audit.copies[audit.readable]
+    return kept, audit
 
 
 def _audit(experiment: PhotosExperiment, samples: Samples) -> PhotoAudit:
@@ -169,12 +205,15 @@ def _demands(experiment: PhotosExperiment, folds: Folds) -> list[str]:
     return found
 
 
-def _order_problems(experiment: PhotosExperiment, samples: Samples, folds: Folds) -> list[str]:
+def _order_problems(
+    experiment: PhotosExperiment, samples: Samples, folds: Folds, external: Part | None
+) -> list[str]:
     """Why the training rows of a fold cannot come in the order that is asked for."""
     found = []
     for fold in folds:
         try:
-            sample_order(experiment, samples.take(fold.train))
+            part = Part(samples.take(fold.train), external=external)
+            sample_order(experiment, part.joined().samples)
         except DataError as error:
             found.append(f"fold {fold.name}: {error}")
     return found

@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from quadrat.photos.learner import NetworkLearner, Part
+from quadrat.photos.learner import NetworkLearner
 from quadrat.photos.member import Member
+from quadrat.photos.samples.parts import Part
 from quadrat.photos.saving import REFIT
 from quadrat.runs import Run, read_json, write_json
 

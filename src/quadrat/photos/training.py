@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,12 +13,13 @@ from quadrat.engine import Backend, OnEpoch, current_progress
 from quadrat.errors import DataError
 from quadrat.photos.field.tables import shared_errors, write_shared
 from quadrat.photos.judging import HeldOut, judge, oof_table
-from quadrat.photos.learner import NetworkLearner, Part
+from quadrat.photos.learner import NetworkLearner
 from quadrat.photos.member import Member
 from quadrat.photos.objective import require_primary
 from quadrat.photos.predictor import PhotosPredictor, TablePredictor
 from quadrat.photos.preparation import Prepared, prepare, report_json
 from quadrat.photos.refit import refit
+from quadrat.photos.samples.parts import Part
 from quadrat.photos.saving import REFIT, describe_predictor, weights_of
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.photos.submission import make_submission, names_rows
@@ -108,13 +110,14 @@ def held_out_of(run: Run, experiment: PhotosExperiment, prepared: Prepared) -> l
 def _encode_ahead(learner: NetworkLearner, prepared: Prepared) -> None:
     """Turns all photos into vectors before the first fold, so that a bad one shows at once."""
     experiment = learner.experiment
+    everything = training_part(prepared, np.arange(len(prepared.samples))).joined().samples
     if learner.source.keeps:
-        learner.source.held(prepared.samples)
+        learner.source.held(everything)
         learner.source.held(prepared.samples, predict=True)
     else:
-        learner.source.vectors(prepared.samples)
+        learner.source.vectors(everything)
     if learner.source.depth is not None:
-        learner.source.depth.of(prepared.samples)
+        learner.source.depth.of(everything)
     if experiment.data.test is not None:
         predictor = PhotosPredictor(experiment, [], learner.source)
         predictor.samples(experiment.data.test)
@@ -152,7 +155,7 @@ def _fold(
         held_out = HeldOut.read(_held_out_path(run, fold), ids, experiment.data.targets)
         return _Fold(_read_members(learner, run, fold), held_out, read_json(marker)["best_epoch"])
     fitted = learner.fit(
-        part_of(prepared, fold.train),
+        training_part(prepared, fold.train),
         part_of(prepared, fold.inner),
         fold=fold.index,
         state=folder / "state",
@@ -177,12 +180,17 @@ def _refit(learner: NetworkLearner, prepared: Prepared, run: Run, folds: Sequenc
     everything = np.arange(len(prepared.samples))
     return refit(
         learner,
-        part_of(prepared, everything),
+        training_part(prepared, everything),
         part_of(prepared, everything[:0]),
         run,
         fold_members=[member for fold in folds for member in fold.members],
         best_epochs=[fold.best_epoch for fold in folds],
     )
+
+
+def training_part(prepared: Prepared, rows: np.ndarray[Any, np.dtype[np.int64]]) -> Part:
+    """Some of the samples, with those of other data sets beside them."""
+    return replace(part_of(prepared, rows), external=prepared.external)
 
 
 def part_of(prepared: Prepared, rows: np.ndarray[Any, np.dtype[np.int64]]) -> Part:

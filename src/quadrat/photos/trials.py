@@ -12,7 +12,7 @@ from quadrat.photos.learner import NetworkLearner
 from quadrat.photos.objective import require_primary
 from quadrat.photos.preparation import Prepared
 from quadrat.photos.schema import PhotosExperiment
-from quadrat.photos.training import part_of
+from quadrat.photos.training import part_of, training_part
 from quadrat.scoring import primary_direction
 
 
@@ -59,7 +59,7 @@ def prepare(experiment: PhotosExperiment) -> TrialData:
 def data_key(experiment: PhotosExperiment) -> str:
     """What samples and folds depend on: experiments with the same key can share them."""
     content = experiment.content()
-    names = ("data", "balance", "balance_method", "split", "seed")
+    names = ("data", "external", "balance", "balance_method", "split", "seed")
     kept = {name: content.get(name) for name in names}
     # photos of an encoder are looked at one by one, those of precomputed vectors are not
     return json.dumps([kept, experiment.opens_photos], sort_keys=True)
@@ -90,7 +90,7 @@ def validation_score(
     score = float("nan")
     for fold in data.prepared.folds:
         fitted = learner.fit(
-            part_of(data.prepared, fold.train),
+            training_part(data.prepared, fold.train),
             part_of(data.prepared, fold.inner),
             fold=fold.index,
             history=running,

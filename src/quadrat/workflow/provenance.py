@@ -52,6 +52,10 @@ def input_files(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Path]
         value = getattr(model, name)
         if isinstance(value, BaseModel):
             yield from input_files(value, f"{prefix}{name}.")
+        elif isinstance(value, tuple):
+            for place, item in enumerate(value):
+                if isinstance(item, BaseModel):
+                    yield from input_files(item, f"{prefix}{name}.{place}.")
         mark = located(field)
         if mark is not None and mark.holds_path(value) and mark.path(value).is_file():
             yield f"{prefix}{name}", mark.path(value)

@@ -45,6 +45,18 @@ def test_the_solution_is_that_of_scikit_learn(width: int, share: float):
     np.testing.assert_allclose(found.bias, oracle.intercept_, atol=1e-8)
 
 
+@pytest.mark.parametrize("width", [5, 100])
+def test_rows_that_count_more_or_less_are_weighted(width: int):
+    design, y = make(width)
+    counts = np.random.default_rng(2).uniform(0.1, 2.0, ROWS)
+    found = fit_ridge(design, y, hidden_share=0.3, counts=counts)
+    x, weights, scale = stacked(design, 0.3)
+    oracle = SklearnRidge(alpha=found.penalty * counts.sum())
+    oracle.fit(x, np.vstack([y, y]), sample_weight=weights * np.tile(counts, 2))
+    ours = np.vstack([found.photo_weights, found.metadata_weights])
+    np.testing.assert_allclose(ours, oracle.coef_.T * scale[:, None], atol=1e-8)
+
+
 def test_the_penalty_has_the_least_error_on_left_out_groups():
     design, y = make(100, metadata=0)
     groups = np.repeat(np.arange(10), [1, 2, 3, 4, 5, 5, 5, 5, 5, 5]).astype(str)

@@ -122,17 +122,26 @@ class AuxiliaryLoss:
     columns: Columns = field(default_factory=Columns)
     metadata_weight: float = 0.0
 
-    def parts(self, said: Mapping[str, Tensor], targets: Tensor, metadata: Metadata) -> list[Part]:
+    def parts(
+        self,
+        said: Mapping[str, Tensor],
+        targets: Tensor,
+        metadata: Metadata,
+        counts: Tensor | None = None,
+    ) -> list[Part]:
         """The parts of a batch's loss, those that are asked for.
 
         Args:
             said: By the network beside its targets.
             targets: Standardised ``(B, T)``, NaN where unknown.
             metadata: As they are in truth.
+            counts: How much each sample counts ``(B,)``, in the loss of intervals; alike if None.
         """
         parts = []
         if self.edges is not None:
             weights = targets.new_tensor(self.target_weights)
+            if counts is not None:
+                weights = weights * counts[:, None]
             value = bins_loss(said[BINS].float(), targets, self.edges.to(targets), weights)
             parts.append(Part("bins_loss", self.bins_weight, *value))
         if len(self.columns):
@@ -163,7 +172,7 @@ def bins_loss(
         logits: ``(B, T, n)``.
         targets: ``(B, T)``, NaN where unknown.
         edges: ``(T, n - 1)``; a value on an edge lies above it.
-        weights: Of the targets ``(T,)``.
+        weights: Of the targets ``(T,)``, or of each value ``(B, T)``.
     """
     interval = (targets[..., None] >= edges).sum(dim=-1)
     each = cross_entropy(logits.flatten(0, 1), interval.flatten(), reduction="none")

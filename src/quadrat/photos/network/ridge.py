@@ -28,6 +28,8 @@ Rows = NDArray[np.int64]
 PENALTIES = np.logspace(-6.0, 2.0, 33)
 """Choices of the penalty a row, for blocks of columns whose variances add up to 1 each."""
 
+_LEAST = 1e-6
+
 PARTS = 5
 """Parts of the cross-validation over groups."""
 
@@ -76,6 +78,7 @@ def fit_ridge(
     groups: ArrayLike | None = None,
     hidden_share: float = 0.0,
     weights: Sequence[float] | None = None,
+    counts: ArrayLike | None = None,
     seed: int = 0,
 ) -> Ridge:
     """Fits all targets with one penalty, chosen by their weighted error on left-out groups.
@@ -86,17 +89,20 @@ def fit_ridge(
         groups: Group of every row ``(N,)``; None where rows stand for themselves.
         hidden_share: p, how much the rows with hidden metadata count.
         weights: Of the targets in the choice of the penalty ``(T,)``; equal if None.
+        counts: How much each row counts ``(N,)``, in the solution and in the choice; a count of 2
+            is the row twice. Alike if None.
         seed: Of the parts of the cross-validation.
     """
     y = np.asarray(targets, dtype=np.float64)
     seen, hidden, basis = _blocks(design)
     parts = _parts(len(y), groups, seed)
     share = np.ones(y.shape[1]) if weights is None else np.asarray(weights, dtype=np.float64)
+    count = np.ones(len(y)) if counts is None else np.asarray(counts, dtype=np.float64)
     patterns = _patterns(y)
     shares = (1.0 - hidden_share, hidden_share)
     sums = [
         [
-            _sums(seen[r], hidden[r], y[np.ix_(r, columns)], shares)
+            _sums(seen[r], hidden[r], y[np.ix_(r, columns)], count[r], shares)
             for r in _known(parts, y, columns)
         ]
         for columns in patterns
@@ -170,7 +176,7 @@ class _Sums(NamedTuple):
     """What a ridge needs of some rows, with a last column of ones for the bias.
 
     Attributes:
-        xx: ``Xᵀ X``; the last entry is the number of rows.
+        xx: ``Xᵀ X``; the last entry is the number of rows, by how much they count.
         xy: ``Xᵀ Y``.
         yy: ``Σ y²`` of every target.
     """
@@ -188,16 +194,17 @@ class _Sums(NamedTuple):
         return _Sums(self.xx - other.xx, self.xy - other.xy, self.yy - other.yy)
 
 
-def _sums(seen: Array, hidden: Array, y: Array, shares: tuple[float, float]) -> _Sums:
+def _sums(seen: Array, hidden: Array, y: Array, count: Array, shares: tuple[float, float]) -> _Sums:
     """The sums of rows that count once with their metadata and once without, by shares."""
     width = seen.shape[1] + 1
     xx, xy = np.zeros((width, width)), np.zeros((width, y.shape[1]))
     for columns, share in zip((seen, hidden), shares, strict=True):
         if share > 0.0:
             x = np.hstack([columns, np.ones((len(columns), 1))])
-            xx += share * (x.T @ x)
-            xy += share * (x.T @ y)
-    return _Sums(xx, xy, (y**2).sum(axis=0))
+            weighted = x.T * count
+            xx += share * (weighted @ x)
+            xy += share * (weighted @ y)
+    return _Sums(xx, xy, count @ y**2)
 
 
 def _added(pieces: Sequence[_Sums]) -> _Sums:
@@ -229,13 +236,18 @@ class _Solver:
         return np.vstack([weights, self.y_mean - self.x_mean @ weights])
 
 
+def _any(sums: _Sums) -> bool:
+    """Whether there are rows; their number may have a rounding error."""
+    return sums.rows > _LEAST
+
+
 def _errors(pieces: Sequence[_Sums]) -> Array:
     """Mean squared error on left-out parts, by penalty and target."""
     everything = _added(pieces)
     errors = np.zeros((len(PENALTIES), len(everything.yy)))
     for piece in pieces:
         rest = everything.minus(piece)
-        if rest.rows < 1.0 or piece.rows < 1.0:
+        if not (_any(rest) and _any(piece)):
             continue
         solver = _Solver(rest)
         for row, penalty in enumerate(PENALTIES):

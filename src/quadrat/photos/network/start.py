@@ -76,6 +76,7 @@ class LinearStart(nn.Module):
         hidden_share: float,
         weights: tuple[float, ...],
         seed: int,
+        counts: ArrayLike | None = None,
     ) -> None:
         """Puts the closed-form solution into the maps.
 
@@ -87,11 +88,17 @@ class LinearStart(nn.Module):
             hidden_share: How much rows with hidden metadata count in the joint map.
             weights: Of the targets in the choice of the penalty.
             seed: Of the choice's cross-validation.
+            counts: How much each row counts ``(N,)``; alike if None.
         """
         vectors = np.asarray(photos, dtype=np.float64)
         nothing: NDArray[np.float64] = np.zeros((len(vectors), 0))
         alone = fit_ridge(
-            Design(vectors, nothing, nothing, 0), targets, groups=groups, weights=weights, seed=seed
+            Design(vectors, nothing, nothing, 0),
+            targets,
+            groups=groups,
+            weights=weights,
+            counts=counts,
+            seed=seed,
         )
         _assign(self.alone, alone)
         self.error.copy_(torch.from_numpy(alone.error).clamp(min=LEAST_ERROR))
@@ -106,6 +113,7 @@ class LinearStart(nn.Module):
             groups=groups,
             hidden_share=hidden_share,
             weights=weights,
+            counts=counts,
             seed=seed,
         )
         _assign(self.joint, joint)

@@ -41,6 +41,7 @@ class PhotoAudit:
             the sample's, None where there is no other sample with such a photo.
         leaks: Copies that lie on two sides of a fold.
         qualities: Photo as the table names it → how sharp and bright it is.
+        hashes: File → hash of its contents.
     """
 
     photos: int
@@ -49,6 +50,7 @@ class PhotoAudit:
     copies: NDArray[np.object_]
     leaks: tuple[Leak, ...] = ()
     qualities: Mapping[str, Quality] = field(default_factory=dict)
+    hashes: Mapping[Path, str] = field(default_factory=dict)
 
     @property
     def share_readable(self) -> float:
@@ -114,6 +116,7 @@ def audit_photos(
         copies=copies,
         leaks=tuple(find_leaks(folds, "the photo", copies)),
         qualities=by_name(samples, qualities),
+        hashes=hashes,
     )
 
 

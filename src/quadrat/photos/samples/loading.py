@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,12 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def renamed(
+        self, ids: tuple[str, ...], targets: NDArray[np.float64], numeric: NDArray[np.float64]
+    ) -> Samples:
+        """The same samples with other names, targets ``(B, T)`` and numbers ``(B, F)``."""
+        return replace(self, ids=ids, targets=targets, numeric=numeric)
 
     def take(self, index: ArrayLike) -> Samples:
         """Some of the samples.
@@ -102,8 +108,24 @@ def load_samples(experiment: PhotosExperiment, table: Path, *, require_targets: 
     Raises:
         DataError: Lists all problems of the table, with row numbers.
     """
+    return samples_of(experiment, read_table(table), table, require_targets=require_targets)
+
+
+def samples_of(
+    experiment: PhotosExperiment, frame: pl.DataFrame, table: Path, *, require_targets: bool
+) -> Samples:
+    """The samples of a table that is read already; see `load_samples`.
+
+    Args:
+        experiment: Names the columns.
+        frame: The table.
+        table: Its file: photo paths are relative to its folder.
+        require_targets: As in `load_samples`.
+
+    Raises:
+        DataError: Lists all problems of the table, with row numbers.
+    """
     data = experiment.data
-    frame = read_table(table)
     if data.exif:
         frame = filled_from_photos(frame, table, data)
     required = [*_always(data), *(_for_learning(experiment) if require_targets else [])]
@@ -132,6 +154,20 @@ def load_samples(experiment: PhotosExperiment, table: Path, *, require_targets: 
         categorical=_categories(merged, data.categorical),
         frame=merged,
         rows=tuple((np.unique(rows.owner, return_index=True)[1] + FIRST_ROW).tolist()),
+    )
+
+
+def joined_samples(parts: Sequence[Samples]) -> Samples:
+    """Samples of several tables, one after the other; columns that a table lacks are unknown."""
+    frames = [part.frame for part in parts]
+    return Samples(
+        ids=tuple(name for part in parts for name in part.ids),
+        images=tuple(images for part in parts for images in part.images),
+        paths=tuple(paths for part in parts for paths in part.paths),
+        targets=np.concatenate([part.targets for part in parts]),
+        numeric=np.concatenate([part.numeric for part in parts]),
+        categorical=np.concatenate([part.categorical for part in parts]),
+        frame=pl.concat(frames, how="diagonal_relaxed"),
     )
 
 

@@ -14,6 +14,7 @@ from quadrat.photos.schema.clean import CleanSection
 from quadrat.photos.schema.data import DataSection
 from quadrat.photos.schema.depth import DepthSection
 from quadrat.photos.schema.encoder import EncoderSection
+from quadrat.photos.schema.external import ExternalSection
 from quadrat.photos.schema.field import FieldSection
 from quadrat.photos.schema.kinds import Size
 from quadrat.photos.schema.learning import LossSection, PhotosOptimiser, PhotosRun
@@ -33,6 +34,7 @@ __all__ = [
     "DataSection",
     "DepthSection",
     "EncoderSection",
+    "ExternalSection",
     "FieldSection",
     "FusionSection",
     "HeadSection",
@@ -55,6 +57,9 @@ class PhotosExperiment(Experiment):
 
     family: Literal["photos"] = Field("photos", description="The family of models.")
     data: DataSection = Field(description="Tables, photos and columns.")
+    external: tuple[ExternalSection, ...] = Field(
+        (), description="Tables of other data sets, to learn from."
+    )
     balance: tuple[BalanceSection, ...] = Field((), description="Identities between targets.")
     balance_method: BalanceMethodSection = Field(default_factory=BalanceMethodSection)
     split: SplitSection = Field(description="Which samples are held out.")

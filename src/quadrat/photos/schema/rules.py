@@ -182,6 +182,7 @@ def experiment_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
     """What sections demand of each other."""
     yield from _target_problems(experiment)
     yield from _column_problems(experiment)
+    yield from _external_problems(experiment)
     yield from network_problems(experiment)
     yield from _order_problems(experiment)
     yield from _field_problems(experiment)
@@ -297,6 +298,27 @@ def _column_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
             yield ("split", "by"), f"'{name}' is a target; groups come from other columns"
     if split.kind == "spatial-block" and data.lat is None:
         yield ("data", "lat"), "split.kind = 'spatial-block' needs data.lat and data.lon"
+
+
+def _external_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
+    """Columns of other data sets that become what nothing uses, or one of several."""
+    data = experiment.data
+    for place, section in enumerate(experiment.external):
+        for name in dict.fromkeys(_repeated(tuple(section.columns.values()))):
+            if name not in data.targets:
+                yield (
+                    ("external", place, "columns"),
+                    f"several columns become '{name}', and only those of a target are added up",
+                )
+        for name in section.scale:
+            if name not in (*data.targets, *data.numeric):
+                hint = closest(name, (*data.targets, *data.numeric))
+                yield (
+                    ("external", place, "scale"),
+                    f"'{name}' is neither in data.targets nor in data.numeric.{hint}",
+                )
+        if section.table == data.table:
+            yield ("external", place, "table"), "this is data.table; held-out rows would be learnt"
 
 
 def _snapshot_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
