@@ -56,7 +56,7 @@ def _estimates(experiment: PhotosExperiment, prepared: Prepared) -> dict[str, st
     if isinstance(encoder, PrecomputedEncoder):
         words = f"vectors of length {encoder.width}, computed elsewhere"
         return {"encoder": words, **depth}
-    cost = _cost(encoder, backend)
+    cost = _cost(encoder, backend, half=section.cache_precision == "fp16")
     weights = sum(p.numel() for p in encoder.parameters())
     learning = sum(p.numel() for p in encoder.tail.parameters())
     size = encoder.preprocessing.size
@@ -104,7 +104,7 @@ class _Cost(NamedTuple):
 
 
 @torch.inference_mode()
-def _cost(encoder: PhotoEncoder, backend: Backend) -> _Cost:
+def _cost(encoder: PhotoEncoder, backend: Backend, *, half: bool) -> _Cost:
     encoder.to(backend.device).eval()
     views = torch.zeros(_TIMED, 3, *encoder.preprocessing.size, device=backend.device)
     encoder(views[:1]).vectors.sum().item()  # the first pays for memory and threads
@@ -114,7 +114,8 @@ def _cost(encoder: PhotoEncoder, backend: Backend) -> _Cost:
     between = time.perf_counter()
     encoder.tail(held).vectors.sum().item()
     ended = time.perf_counter()
-    kept = sum(part[0].numel() * part.element_size() for part in held) if encoder.holds else 0
+    sizes = [part[0].numel() * (2 if half and part.ndim > 2 else 4) for part in held]
+    kept = sum(sizes) if encoder.holds else 0
     return _Cost((between - began) / _TIMED, (ended - between) / _TIMED, kept)
 
 

@@ -91,6 +91,7 @@ def make_frozen_source(
         ViewPlan.of(experiment.views),
         device=backend.device,
         cache=experiment.encoder.cache,
+        half=experiment.encoder.cache_precision == "fp16",
         workers=experiment.run.workers,
         depth=make_depth_source(experiment, backend.device),
     )

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import math
+import shutil
 import warnings
 import zlib
 from collections.abc import Collection, Mapping, Sequence, Set
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from quadrat.caches import cache_folder
+from quadrat.photos.features.rows import LARGE_BYTES
 from quadrat.runs import atomic_path
 
 _MANY = 16
+_LONGEST_HEADER = 100_000_000
+_TYPES = {"F16": np.float16, "F32": np.float32}
 _SMALL_BYTES = 8 * 2**20
 _DAMAGE = (SafetensorError, OSError, ValueError, KeyError, TypeError)
 
@@ -43,7 +49,7 @@ class FeatureCache:
         self.off = off
 
     def read(self, space: str, keys: Collection[str]) -> dict[str, Arrays]:
-        """What the cache has, by key."""
+        """What the cache has, by key; arrays are read when they are used."""
         wanted = set(keys)
         found: dict[str, Arrays] = {}
         for path in self._shards(space):
@@ -52,13 +58,16 @@ class FeatureCache:
             found |= _read_shard(path, wanted)
         return found
 
-    def write(self, space: str, features: Mapping[str, Arrays]) -> None:
+    def write(self, space: str, features: Mapping[str, Arrays]) -> bool:
         """Adds arrays, equally many and of equal shapes for all keys.
 
         A folder that cannot be written is a warning, not an error.
+
+        Returns:
+            Whether they are kept.
         """
         if not features:
-            return
+            return True
         try:
             self._write_shard(space, features)
             self._merge(space)
@@ -68,6 +77,13 @@ class FeatureCache:
                 f"folder that can be written, or {self.off}",
                 stacklevel=2,
             )
+            return False
+        return True
+
+    def free_bytes(self) -> int:
+        """What the disk still has room for."""
+        there = next(path for path in (self.folder, *self.folder.parents) if path.exists())
+        return shutil.disk_usage(there).free
 
     def _shards(self, space: str) -> list[Path]:
         return sorted((self.folder / space).glob("[!.]*.safetensors"))
@@ -75,7 +91,7 @@ class FeatureCache:
     def _write_shard(self, space: str, features: Mapping[str, Arrays]) -> Path:
         keys = sorted(features)
         stacks = [np.stack(arrays) for arrays in zip(*(features[key] for key in keys), strict=True)]
-        tensors = {str(place): stack for place, stack in enumerate(stacks)}
+        tensors = {str(place): np.ascontiguousarray(s) for place, s in enumerate(stacks)}
         name = sha256("\n".join(keys).encode()).hexdigest()[:32]
         path = self.folder / space / f"{name}.safetensors"
         metadata = {"keys": json.dumps(keys), "crc32": str(_checksum(stacks))}
@@ -113,15 +129,38 @@ def _checksum(stacks: Sequence[NDArray[np.generic]]) -> int:
     return value
 
 
+def _header(path: Path) -> tuple[dict[str, Any], int]:
+    """What a safetensors file says of itself, and where its tensors begin."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > _LONGEST_HEADER:
+            raise ValueError("its header has no sensible length")
+        header = json.loads(file.read(length))
+    if not isinstance(header, dict):
+        raise ValueError("its header is no table")
+    return header, 8 + length
+
+
+def _mapped(path: Path, entry: Mapping[str, Any], begin: int) -> NDArray[np.generic]:
+    """A tensor of a safetensors file; small ones are read, large ones mapped into memory."""
+    dtype, shape = np.dtype(_TYPES[entry["dtype"]]), tuple(entry["shape"])
+    start, end = entry["data_offsets"]
+    rows = max(1, shape[0])
+    if end - start != dtype.itemsize * math.prod(shape):
+        raise ValueError("a tensor does not have the size that it should")
+    mapped = np.memmap(path, dtype=dtype, mode="r", offset=begin + start, shape=shape)
+    return mapped if (end - start) // rows >= LARGE_BYTES else np.array(mapped)
+
+
 def _read_shard(path: Path, wanted: Set[str] | None = None) -> dict[str, Arrays]:
     """The wanted arrays of a shard (all by default); none of a damaged or vanished one."""
     try:
-        with safe_open(path, framework="numpy") as shard:
-            metadata = shard.metadata() or {}
-            keys = json.loads(metadata["keys"])
-            if wanted is not None and wanted.isdisjoint(keys):
-                return {}
-            stacks = [shard.get_tensor(str(place)) for place in range(len(shard.keys()))]
+        header, begin = _header(path)
+        metadata = header.pop("__metadata__", {})
+        keys = json.loads(metadata["keys"])
+        if wanted is not None and wanted.isdisjoint(keys):
+            return {}
+        stacks = [_mapped(path, header[str(place)], begin) for place in range(len(header))]
         whole = stacks and all(len(stack) == len(keys) for stack in stacks)
         if not whole or int(metadata["crc32"]) != _checksum(stacks):
             raise ValueError("its contents do not match its header")

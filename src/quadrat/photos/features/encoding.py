@@ -15,11 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from quadrat.engine import stop_requested
+from quadrat.engine import current_progress, stop_requested
 from quadrat.errors import DataError, Stopped
 from quadrat.photos.encoders import PhotoEncoder
 from quadrat.photos.encoders.precomputed import find_rows, read_matrix
 from quadrat.photos.features.cache import Arrays, FeatureCache
+from quadrat.photos.features.rows import Stack, gathered
 from quadrat.photos.samples.loading import Samples
 from quadrat.photos.views.looks import Look
 from quadrat.photos.views.plan import View, ViewPlan
@@ -28,6 +29,7 @@ from quadrat.photos.views.threads import in_threads
 from quadrat.runtime.images import ImagePreprocessing, PhotoError
 
 _FLUSH = 128
+_WORTH_A_NOTE = 1e9
 _SPACE_VERSION = 2
 
 
@@ -40,7 +42,7 @@ class HeldViews:
         owner: Position of each view's sample ``(V,)``, ascending.
     """
 
-    arrays: tuple[NDArray[np.generic], ...]
+    arrays: tuple[Stack, ...]
     owner: NDArray[np.int64]
 
 
@@ -55,6 +57,7 @@ class Encoding:
         batch_size: Views in a batch.
         device: Where to compute.
         workers: Threads that read photos; 0 is one a core, at most eight.
+        half: Keep what is larger than a vector in half precision.
         whole: Run the encoder's tail too, as it is before any training, and keep its vectors.
     """
 
@@ -64,6 +67,7 @@ class Encoding:
     batch_size: int = 16
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     workers: int = 0
+    half: bool = False
     whole: bool = False
 
 
@@ -104,19 +108,22 @@ def encode_views(
     fresh: dict[str, Arrays] = {}
     for done, (key, arrays) in enumerate(_compute(encoder, todo, encoding), start=1):
         if not all(np.isfinite(array).all() for array in arrays):
-            raise DataError(f"the encoder's output for the photo {todo[key].path} is not finite.")
+            raise _not_finite(todo[key].path, encoding)
+        if cache and done == 1:
+            _require_room(cache, arrays, len(todo))
         fresh[key] = arrays
         stopping = stop_requested()
         if cache and (len(fresh) == _FLUSH or done == len(todo) or stopping):
-            cache.write(space, fresh)
-            known, fresh = known | fresh, {}
+            kept = cache.write(space, fresh)
+            known |= cache.read(space, fresh) if kept else fresh
+            fresh = {}
         if progress:
             progress(done, len(todo))
         if stopping:
             raise Stopped(f"stopped on request after {done} of {len(todo)} views were encoded.")
     known |= fresh
     stacks = zip(*(known[key] for key in keys), strict=True)
-    return HeldViews(tuple(np.stack(arrays) for arrays in stacks), seen.owner)
+    return HeldViews(tuple(gathered(arrays) for arrays in stacks), seen.owner)
 
 
 def precomputed_features(path: Path, rows: str, samples: Samples) -> HeldViews:
@@ -142,6 +149,29 @@ def precomputed_features(path: Path, rows: str, samples: Samples) -> HeldViews:
     return HeldViews((features,), owner)
 
 
+def _not_finite(path: Path, encoding: Encoding) -> DataError:
+    fix = "set encoder.cache_precision = 'fp32'." if encoding.half else "look at the weights."
+    return DataError(f"the encoder's output for the photo {path} is not finite.", fix=fix)
+
+
+def _require_room(cache: FeatureCache, arrays: Arrays, count: int) -> None:
+    """Looks, before anything is kept, whether all will have room.
+
+    Raises:
+        DataError: The disk has less left.
+    """
+    wanted, free = count * sum(array.nbytes for array in arrays), cache.free_bytes()
+    if wanted > free:
+        raise DataError(
+            f"what the frozen part of the encoder says of {count:,} views takes "
+            f"{wanted / 1e9:,.1f} GB, and {cache.folder} has {free / 1e9:,.1f} GB left.",
+            fix="set QUADRAT_CACHE to a larger disk, encoder.cache_precision = 'fp16' for half of "
+            "it, or encoder.cache = false to compute it anew in every epoch.",
+        )
+    if wanted >= _WORTH_A_NOTE:
+        current_progress().note(f"keeping {wanted / 1e9:,.1f} GB in {cache.folder}")
+
+
 @torch.inference_mode()
 def vectors_of(encoder: PhotoEncoder, held: HeldViews, device: torch.device) -> HeldViews:
     """The vectors ``(V, D)`` that an encoder's tail makes, before any training, of what is held."""
@@ -149,7 +179,8 @@ def vectors_of(encoder: PhotoEncoder, held: HeldViews, device: torch.device) -> 
     tail = encoder.tail.to(device).eval()
     for first in range(0, len(held.owner), _FLUSH):
         part = tuple(
-            torch.from_numpy(array[first : first + _FLUSH]).to(device) for array in held.arrays
+            torch.from_numpy(array[first : first + _FLUSH]).to(device).float()
+            for array in held.arrays
         )
         chunks.append(tail(part).vectors.float().cpu().numpy())
     return HeldViews((np.concatenate(chunks),), held.owner)
@@ -191,6 +222,7 @@ def _space(encoder: PhotoEncoder, encoding: Encoding) -> str:
         "preprocessing": encoding.preprocessing.to_json(),
         "boxes": encoding.plan.boxes,
         "look": encoding.look.to_json(),
+        "half": encoding.half,
         "whole": encoding.whole,
         "batch": encoding.batch_size,
         "device": encoding.device.type,
@@ -227,7 +259,15 @@ def _compute(
             kept = (encoder(prepared).vectors,) if encoding.whole else encoder.hold(prepared)
             held = [part.float().cpu().numpy() for part in kept]
         for place, key in enumerate(chunk):
-            yield key, tuple(part[place] for part in held)
+            yield key, tuple(_kept(part[place], half=encoding.half) for part in held)
+
+
+def _kept(array: NDArray[np.float32], *, half: bool) -> NDArray[np.generic]:
+    """What is kept of one view; vectors stay in full precision, they are small."""
+    if half and array.ndim > 1:
+        with np.errstate(over="ignore"):  # noticed as infinite
+            return array.astype(np.float16)
+    return array
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from quadrat.photos.features.encoding import (
     precomputed_features,
     vectors_of,
 )
+from quadrat.photos.features.rows import Stack, chosen, joined
 from quadrat.photos.fusion import mean_by_owner
 from quadrat.photos.samples.audit import audit_photos, keep_readable
 from quadrat.photos.samples.loading import Samples
@@ -42,7 +43,7 @@ class _Known(NamedTuple):
     """What is held of all views of some photos, by the row of a photo's first view."""
 
     rows: dict[Path, int]
-    arrays: tuple[NDArray[np.generic], ...]
+    arrays: tuple[Stack, ...]
 
 
 class FeatureSource:
@@ -55,6 +56,7 @@ class FeatureSource:
         cache: Compute what is frozen once and keep it on disk for later runs; otherwise anew in
             every epoch.
         workers: Threads that read photos, as in ``run.workers``.
+        half: Keep what is larger than a vector in half precision.
         depth: Where depth maps come from, where networks take them.
     """
 
@@ -66,11 +68,12 @@ class FeatureSource:
         device: torch.device | str = "cpu",
         cache: bool = True,
         workers: int = 0,
+        half: bool = False,
         depth: DepthSource | None = None,
     ) -> None:
         self.depth = depth
         self.encoder, self.device, self.workers = encoder, torch.device(device), workers
-        self.plan = plan or ViewPlan()
+        self.plan, self.half = plan or ViewPlan(), half
         self.keeps = encoder.holds and (cache or isinstance(encoder, PrecomputedEncoder))
         self.cache = FeatureCache() if self.keeps else None
         self._known: dict[tuple[Look, ImagePreprocessing, bool], _Known] = {}
@@ -186,7 +189,7 @@ class FeatureSource:
                 features = vectors_of(self.encoder, features, self.device)
         else:
             features = self._looked_up(samples, look, predict, whole=True)
-        vectors = torch.from_numpy(features.arrays[0])
+        vectors = torch.from_numpy(features.arrays[0][:])
         owner = torch.from_numpy(features.owner)
         mean: NDArray[np.float32] = mean_by_owner(vectors, owner, len(samples)).numpy()
         return mean
@@ -206,7 +209,7 @@ class FeatureSource:
             self._known[look, preprocessing, whole] = known
         firsts = [known.rows[path] for paths in samples.paths for path in paths]
         places = np.add.outer(firsts, np.arange(self.plan.slots)).ravel()
-        arrays = tuple(array[places] for array in known.arrays)
+        arrays = tuple(chosen(array, places) for array in known.arrays)
         return HeldViews(arrays, self.see(samples).owner)
 
     def _encode(
@@ -219,6 +222,7 @@ class FeatureSource:
             _BATCH.get(self.device.type, _BATCH_ON_GPU),
             self.device,
             self.workers,
+            self.half,
             whole,
         )
         count = sum(len(paths) for paths in samples.paths) * self.plan.slots
@@ -242,7 +246,7 @@ def _joined(known: _Known, samples: Samples, features: HeldViews, slots: int) ->
     if not known.arrays:
         return _Known(rows, features.arrays)
     pairs = zip(known.arrays, features.arrays, strict=True)
-    return _Known(rows, tuple(np.concatenate(pair) for pair in pairs))
+    return _Known(rows, tuple(joined(*pair) for pair in pairs))
 
 
 def readable(samples: Samples, source: FeatureSource, min_readable: float) -> Samples:

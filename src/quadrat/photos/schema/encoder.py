@@ -84,6 +84,11 @@ class EncoderSection(Section):
         description="What the frozen part says of a photo is computed once and kept for later "
         "runs; false: anew in every epoch, so that photos can be varied.",
     )
+    cache_precision: Literal["fp32", "fp16"] = Field(
+        "fp32",
+        description="How what is larger than a vector is kept: fp16 takes half the room, and "
+        "rounds at the fourth digit.",
+    )
 
     @property
     def precomputed(self) -> bool:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from quadrat.photos.augment.variation import Variation, within
 from quadrat.photos.encoders import Held
+from quadrat.photos.features.rows import Rows, Stack
 from quadrat.photos.views.plan import Flips, SeenViews, ViewPlan, mirrored
 from quadrat.photos.views.threads import in_threads
 from quadrat.runtime.images import WHOLE, Box, ImagePreprocessing, load_parts
@@ -47,36 +48,43 @@ class Views(Protocol):
 
 
 class CachedViews:
-    """What an encoder holds of all views, on the device, once for each mirroring.
+    """What an encoder holds of all views, once for each mirroring.
+
+    Arrays in memory are brought to the device once; of large ones that lie in files, each batch
+    reads its rows.
 
     Args:
-        variants: For each mirroring the arrays ``(V, …)``; training draws one of them for every
+        variants: For each mirroring the stacks ``(V, …)``; training draws one of them for every
             photo and epoch.
         photo: Which photo each view is of ``(V,)``: the parts of a photo are mirrored together.
         seed: Of the drawing.
-        device: Where they are kept.
+        device: Where batches go.
     """
-
-    ahead = False
 
     def __init__(
         self,
-        variants: Sequence[Sequence[NDArray[np.generic]]],
+        variants: Sequence[Sequence[Stack]],
         photo: NDArray[np.int64],
         *,
         seed: int,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.stacks = [
-            torch.from_numpy(np.stack(arrays)).to(device) for arrays in zip(*variants, strict=True)
-        ]
-        self.photo, self.seed = torch.from_numpy(photo), seed
+        self.photo, self.seed, self.device = torch.from_numpy(photo), seed, device
+        self.variants = len(variants)
+        self.stacks = [_stack(arrays, device) for arrays in zip(*variants, strict=True)]
+        self.ahead = not all(isinstance(stack, Tensor) for stack in self.stacks)
 
     def take(self, rows: Tensor, epoch: int) -> Held:
-        """What is held of some views, each ``(V, …)``."""
-        drawn = draw(len(self.stacks[0]), self.photo, self.seed, epoch)[rows]
-        places = [index.to(self.stacks[0].device) for index in (drawn, rows)]
-        return tuple(stack[places[0], places[1]] for stack in self.stacks)
+        """What is held of some views, each ``(V, …)``, float32."""
+        drawn = draw(self.variants, self.photo, self.seed, epoch)[rows]
+        return tuple(self._rows(stack, drawn, rows).float() for stack in self.stacks)
+
+    def _rows(self, stack: Tensor | list[Rows], drawn: Tensor, rows: Tensor) -> Tensor:
+        if isinstance(stack, Tensor):
+            return stack[drawn.to(stack.device), rows.to(stack.device)]
+        wanted = zip(drawn.tolist(), rows.tolist(), strict=True)
+        read = np.stack([stack[variant].rows[row] for variant, row in wanted])
+        return torch.from_numpy(read).to(self.device, non_blocking=True)
 
     def share(self, rows: Tensor, epoch: int) -> Tensor:
         """Ones ``(V,)``: what is kept shows whole views."""
@@ -156,6 +164,14 @@ class LiveViews:
                 photos.append(_Photo(path, [slot], choice, int(self.photo[row])))
             last = row
         return photos
+
+
+def _stack(arrays: Sequence[Stack], device: torch.device | str) -> Tensor | list[Rows]:
+    """One stack for all mirrorings: on the device, or as its rows lie in files."""
+    large = [array for array in arrays if isinstance(array, Rows)]
+    if large:
+        return large
+    return torch.from_numpy(np.stack([array[:] for array in arrays])).to(device)
 
 
 def load_mirrored(
