@@ -23,6 +23,7 @@ from quadrat.photos.network.photos_network import PhotosNetwork
 from quadrat.photos.network.spec import NetworkSpec
 from quadrat.photos.predictions import Answer
 from quadrat.photos.samples.loading import Samples
+from quadrat.photos.schema.network_rules import needs_tokens
 from quadrat.photos.views.looks import Look
 from quadrat.runs import atomic_path
 from quadrat.runtime.metadata import MetadataEncoder
@@ -33,8 +34,8 @@ Array = NDArray[np.float64]
 _PLAIN = Look()
 _CHUNK = 4096
 _LIVE = 16
-"""Samples in a batch, where only vectors are kept of a photo, and where an encoder learns or maps
-are read."""
+"""Samples in a batch, where only vectors are kept of a photo, and where an encoder learns, maps are
+read or places are looked at."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,23 @@ class Member:
             metadata.hidden() if hide_metadata else metadata,
             np.full((len(samples), self.network.spec.targets), np.nan),
             samples.ids,
-            batch_size=_LIVE if self.network.encoder.learns or self.depth else _CHUNK,
+            batch_size=_LIVE if self._heavy else _CHUNK,
             device=device,
             depth=source.depth_views(samples, self.depth, look=look),
         )
         parameters = _forward(self.network.to(device), batches)
         floor = np.array(self.floor)
         return Answer(parameters, self.scaler, floor, self.network.distribution)
+
+    @property
+    def _heavy(self) -> bool:
+        """Whether much more than a vector is computed of a photo."""
+        spec = self.network.spec
+        return (
+            self.network.encoder.learns
+            or self.depth is not None
+            or needs_tokens(spec.fusion, spec.head)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the weights."""
