@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 CHUNK = 32
-"""Steps that are computed together: more need more memory, fewer more turns of a Python loop."""
+"""Steps whose decays and inputs are computed together, before the loop over them."""
 
 PackageScan = Callable[..., Tensor]
 
@@ -19,8 +19,8 @@ def selective_scan(u: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor) ->
     """``h_t = exp(Δ_t A) h_{t-1} + Δ_t u_t B_t``, ``y_t = C_t h_t``, from ``h_0 = 0``.
 
     Gu & Dao (2023), "Mamba: linear-time sequence modeling with selective state spaces". A step
-    with ``Δ = 0`` leaves the state as it is. Within chunks the steps are combined in a tree, by
-    products of decays that never exceed 1, so nothing overflows.
+    with ``Δ = 0`` leaves the state as it is. Of a step only one multiplication and one addition
+    wait for the step before; all else is computed for many steps at once.
 
     Args:
         u: Inputs ``(B, L, E)``.
@@ -38,10 +38,11 @@ def selective_scan(u: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor) ->
         part = slice(start, start + CHUNK)
         decay = torch.exp(delta[:, part, :, None] * a)
         added = (delta[:, part] * u[:, part])[..., None] * b[:, part, None]
-        decay, added = _prefixes(decay, added)
-        states = added + decay * state[:, None]
-        found.append((states * c[:, part, None]).sum(dim=-1))
-        state = states[:, -1]
+        states = []
+        for kept, new in zip(decay.unbind(1), added.unbind(1), strict=True):
+            state = torch.addcmul(new, kept, state)
+            states.append(state)
+        found.append((torch.stack(states, dim=1) @ c[:, part, :, None]).squeeze(-1))
     return torch.cat(found, dim=1)
 
 
@@ -60,15 +61,3 @@ def by_package(
     turned = (part.transpose(1, 2).contiguous() for part in (u, delta))
     states = (part.transpose(1, 2).contiguous() for part in (b, c))
     return scan(*turned, a, *states).transpose(1, 2)
-
-
-def _prefixes(decay: Tensor, added: Tensor) -> tuple[Tensor, Tensor]:
-    """Each step combined with all before it, in log₂ rounds (Hillis & Steele 1986, CACM 29)."""
-    distance = 1
-    while distance < decay.shape[1]:
-        late, early = slice(distance, None), slice(None, -distance)
-        head = slice(None, distance)
-        added = torch.cat([added[:, head], added[:, late] + decay[:, late] * added[:, early]], 1)
-        decay = torch.cat([decay[:, head], decay[:, late] * decay[:, early]], 1)
-        distance *= 2
-    return decay, added
