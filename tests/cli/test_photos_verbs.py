@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 
 from quadrat.worlds.pasture import PastureWorld
 from tests.conftest import Outcome
@@ -112,6 +113,20 @@ def test_predict_without_metadata(
     assert answers.height == 4 * 5
     values = answers.select(pl.col(pl.Float64)).to_numpy()
     assert np.isfinite(values[~np.isnan(values)]).all()
+
+
+def test_predict_tells_of_photos_that_are_unlike_the_training_data(
+    quadrat: Callable[..., Outcome], trained: Path, tmp_path: Path
+):
+    noise = np.random.default_rng(0).integers(0, 256, (60, 120, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    pl.DataFrame({"image_path": ["noise.png"]}).write_csv(tmp_path / "odd.csv")
+    out = tmp_path / "answers.parquet"
+    done = quadrat("predict", trained, "--data", tmp_path / "odd.csv", "--out", out)
+    assert done.code == 0, done.err
+    assert "1 of 1 samples are unlike the training data" in done.err
+    answers = pl.read_parquet(out)
+    assert answers["unlike"].all() and (answers["distance"] > 1).all()
 
 
 def test_submission_is_checked(

@@ -45,7 +45,11 @@ def test_predictions_are_pooled_then_balanced(runs: list[Run], tmp_path: Path, j
     np.testing.assert_allclose(found.balanced[:, 2], found.balanced[:, :2].sum(axis=1))
     assert found.ids == tuple(new_table()["image_path"])
     frame = load_run(run.folder).predict(new_table())
-    assert frame.columns == ["sample", "target", "raw", "balanced", "sigma", "lower", "upper"]
+    told = ["raw", "balanced", "sigma", "lower", "upper", "distance", "unlike"]
+    assert frame.columns == ["sample", "target", *told]
+    away = [load_run(one.folder).predictor.predict(new_table()).distance for one in runs[:2]]
+    assert found.distance is not None
+    np.testing.assert_allclose(found.distance, np.mean(away, axis=0))
     assert (frame["sigma"] > 0).all()
 
 

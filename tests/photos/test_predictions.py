@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -71,7 +73,8 @@ def predictions() -> Predictions:
 
 def test_the_long_table_has_a_row_a_sample_and_target():
     frame = predictions().frame()
-    assert frame.columns == ["sample", "target", "raw", "balanced", "sigma", "lower", "upper"]
+    told = ["raw", "balanced", "sigma", "lower", "upper", "distance", "unlike"]
+    assert frame.columns == ["sample", "target", *told]
     assert frame.select("sample", "target", "balanced").rows() == [
         ("p", "x", 1.0), ("p", "y", 2.0), ("q", "x", 3.0), ("q", "y", np.pi)
     ]  # fmt: skip
@@ -80,8 +83,16 @@ def test_the_long_table_has_a_row_a_sample_and_target():
 
 def test_the_wide_table_has_a_column_a_target():
     frame = predictions().frame(wide=True)
-    assert frame.columns == ["sample", "x", "y"]
-    assert frame.rows() == [("p", 1.0, 2.0), ("q", 3.0, np.pi)]
+    assert frame.columns == ["sample", "x", "y", "distance", "unlike"]
+    assert frame.select("sample", "x", "y").rows() == [("p", 1.0, 2.0), ("q", 3.0, np.pi)]
+
+
+def test_tables_say_what_is_unlike_and_what_is_not_known():
+    known = replace(predictions(), distance=np.array([0.5, 1.5]))
+    assert known.frame()["distance"].to_list() == [0.5, 0.5, 1.5, 1.5]
+    assert known.frame(wide=True)["unlike"].to_list() == [False, True]
+    assert predictions().frame()["distance"].is_nan().all()
+    assert predictions().frame()["unlike"].to_list() == [None] * 4
 
 
 def test_quantiles_of_members_are_averaged():

@@ -16,6 +16,7 @@ from quadrat.ensemble.schema import Method
 from quadrat.errors import DataError
 from quadrat.photos.learner import balance_of
 from quadrat.photos.predictions import LEVEL, Predictions
+from quadrat.photos.unlike import mean_distance
 from quadrat.runs import read_json
 from quadrat.runtime.balance import Balance
 
@@ -43,12 +44,16 @@ class Combination:
         """Names of the targets ``(T,)``."""
         return self.balance.targets
 
-    def answer(self, ids: Sequence[str], said: Sequence[Said]) -> Predictions:
+    def answer(
+        self, ids: Sequence[str], said: Sequence[Said], distances: Sequence[Array | None] = ()
+    ) -> Predictions:
         """The answer for samples.
 
         Args:
             ids: Names of the samples ``(N,)``.
             said: What the members say before balance, one a member ``(N, T)``.
+            distances: How far the samples are from the members' training data, each ``(N,)``; their
+                mean is told, since each is in units of its member's own limit.
         """
         pooled = pool(said, self.weights, self.method, level=LEVEL)
         return Predictions(
@@ -59,6 +64,7 @@ class Combination:
             sigma=pooled.sigma,
             lower=pooled.lower,
             upper=pooled.upper,
+            distance=mean_distance(distances),
         )
 
     def to_json(self) -> dict[str, Any]:

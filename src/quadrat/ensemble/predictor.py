@@ -82,7 +82,8 @@ class PhotosEnsemble:
                     "named otherwise.",
                     fix="mend the photos, or train the members with the same [data].",
                 )
-        return self.combination.answer(ids, [self._said(answer) for answer in answers])
+        distances = [answer.distance for answer in answers]
+        return self.combination.answer(ids, [self._said(one) for one in answers], distances)
 
     def _said(self, answer: Predictions) -> Said:
         parts = (answer.raw, answer.sigma, answer.lower, answer.upper)

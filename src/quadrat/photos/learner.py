@@ -417,9 +417,11 @@ class _Training:
         return found
 
     def member(self, network: PhotosNetwork) -> Member:
-        """A trained member, with the covariance of its errors on the inner rows."""
-        means = tuple(np.nanmean(self.train.samples.targets, axis=0).tolist())
+        """A trained member, which knows its training rows, and its errors on the inner rows."""
+        train = self.train
+        means = tuple(np.nanmean(train.samples.targets, axis=0).tolist())
         member = Member(network, self.metadata, self.scaler, self.floor, means, depth=self.depth)
+        member = member.knowing(train.samples, train.labels, self.learner.source)
         if self.experiment.balance_method.kind != "project-covariance" or not len(self.inner):
             return member
         samples = self.inner.samples

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from quadrat.photos.network.spec import NetworkSpec
 from quadrat.photos.predictions import Answer
 from quadrat.photos.samples.loading import Samples
 from quadrat.photos.schema.network_rules import needs_tokens
+from quadrat.photos.unlike import Likeness
 from quadrat.photos.views.looks import Look
 from quadrat.runs import atomic_path
 from quadrat.runtime.metadata import MetadataEncoder
@@ -32,6 +33,7 @@ from quadrat.targets import TargetScaler
 Array = NDArray[np.float64]
 
 _PLAIN = Look()
+_POINTS = "unlike.points"
 _CHUNK = 4096
 _LIVE = 16
 """Samples in a batch, where only vectors are kept of a photo, and where an encoder learns, maps are
@@ -51,6 +53,8 @@ class Member:
         target_means: Training mean of every target, in its unit.
         covariance: Of the errors on the inner rows ``(T, T)``, where the balance asks for it.
         depth: How depth maps are scaled, where the network takes them.
+        likeness: Training samples that others are compared with; None in models of before, and
+            where the training rows are one group.
     """
 
     network: PhotosNetwork
@@ -60,6 +64,7 @@ class Member:
     target_means: tuple[float, ...]
     covariance: Array | None = None
     depth: DepthScale | None = None
+    likeness: Likeness | None = None
 
     def answer(
         self,
@@ -77,6 +82,26 @@ class Member:
             hide_metadata: Answer as if no metadata were known.
             look: How photos are looked at.
         """
+        parameters, vectors = self._said(samples, source, hide_metadata, look)
+        distance = None if self.likeness is None else self.likeness.distance(vectors)
+        floor = np.array(self.floor)
+        return Answer(parameters, self.scaler, floor, self.network.distribution, distance)
+
+    def knowing(self, samples: Samples, groups: NDArray[np.str_], source: FeatureSource) -> Member:
+        """The same member, which can tell how unlike its training samples others are.
+
+        Args:
+            samples: Its training samples.
+            groups: Group of each ``(N,)``.
+            source: What the frozen part of the encoder says of photos.
+        """
+        _, vectors = self._said(samples, source, True, _PLAIN)
+        return replace(self, likeness=Likeness.fit(vectors, groups))
+
+    def _said(
+        self, samples: Samples, source: FeatureSource, hide_metadata: bool, look: Look
+    ) -> tuple[Array, NDArray[np.float32]]:
+        """Parameters ``(N, T, P)`` and mean vectors ``(N, D)`` of samples."""
         device = source.device
         metadata = Metadata.of(self.metadata.encode(samples.numeric, samples.categorical), device)
         batches = SampleBatches(
@@ -89,9 +114,7 @@ class Member:
             device=device,
             depth=source.depth_views(samples, self.depth, look=look),
         )
-        parameters = _forward(self.network.to(device), batches)
-        floor = np.array(self.floor)
-        return Answer(parameters, self.scaler, floor, self.network.distribution)
+        return _forward(self.network.to(device), batches)
 
     @property
     def _heavy(self) -> bool:
@@ -113,11 +136,14 @@ class Member:
             "target_means": list(self.target_means),
             "covariance": None if self.covariance is None else self.covariance.tolist(),
             "depth": None if self.depth is None else self.depth.to_json(),
+            "unlike": None if self.likeness is None else self.likeness.to_json(),
         }
 
     def save_weights(self, path: Path) -> None:
-        """Writes the weights as safetensors."""
+        """Writes the weights as safetensors, and with them the samples to compare with."""
         state = {k: v.detach().cpu().contiguous() for k, v in self.network.state_dict().items()}
+        if self.likeness is not None:
+            state[_POINTS] = torch.from_numpy(self.likeness.points).half()
         with atomic_path(path) as temporary:
             save_file(state, temporary)
 
@@ -135,13 +161,16 @@ class Member:
         """
         network = PhotosNetwork(NetworkSpec.from_json(values["network"]), tail)
         try:
-            network.load_state_dict(load_file(path))
+            state = load_file(path)
+            points = state.pop(_POINTS, torch.empty(0))
+            network.load_state_dict(state)
         except (OSError, SafetensorError, RuntimeError) as error:
             why = str(error).splitlines()[0]
             raise RunError(
                 f"{path} does not hold the weights of this model: {why} Resume or repeat the run."
             ) from error
         covariance, depth = values["covariance"], values.get("depth")
+        unlike = values.get("unlike")
         return cls(
             network.eval(),
             MetadataEncoder.from_json(values["metadata"]),
@@ -150,6 +179,7 @@ class Member:
             tuple(float(value) for value in values["target_means"]),
             None if covariance is None else np.array(covariance, dtype=np.float64),
             None if depth is None else DepthScale.from_json(depth),
+            Likeness.from_json(points.float().numpy(), unlike) if unlike else None,
         )
 
 
@@ -159,8 +189,12 @@ def lowest_values(targets: Array) -> tuple[float, ...]:
 
 
 @torch.inference_mode()
-def _forward(network: PhotosNetwork, batches: SampleBatches) -> Array:
-    """Parameters ``(N, T, P)``, in float32 and evaluation mode, batch by batch."""
+def _forward(network: PhotosNetwork, batches: SampleBatches) -> tuple[Array, NDArray[np.float32]]:
+    """Parameters ``(N, T, P)`` and vectors ``(N, D)``, in evaluation mode, batch by batch."""
     network.eval()
-    found = [network(batch).parameters.double().cpu().numpy() for batch in batches.epoch(0)]
-    return np.concatenate(found)
+    parameters, vectors = [], []
+    for batch in batches.epoch(0):
+        output = network(batch)
+        parameters.append(output.parameters.double().cpu().numpy())
+        vectors.append(output.vectors.cpu().numpy())
+    return np.concatenate(parameters), np.concatenate(vectors)

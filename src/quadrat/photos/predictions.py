@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from quadrat.photos.unlike import UNLIKE
 from quadrat.targets import Distribution, Prediction, TargetScaler
 from quadrat.targets.distributions import LOG_VARIANCE_RANGE
 
@@ -32,6 +33,8 @@ class Predictions:
         sigma: Standard deviations ``(N, T)``; NaN where the head tells none.
         lower: Lower ends of the 90 % intervals ``(N, T)``.
         upper: Their upper ends.
+        distance: How far each sample is from the training data ``(N,)``; beyond 1 it is unlike
+            them, see `quadrat.photos.unlike`. None where the model does not know them.
     """
 
     ids: tuple[str, ...]
@@ -41,6 +44,7 @@ class Predictions:
     sigma: Array
     lower: Array
     upper: Array
+    distance: Array | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -50,15 +54,18 @@ class Predictions:
 
         Args:
             wide: False: a row a sample and target, with columns sample, target, raw, balanced,
-                sigma, lower and upper. True: a row a sample, with a column of balanced values a
-                target.
+                sigma, lower, upper, distance and unlike. True: a row a sample, with a column of
+                balanced values a target, then distance and unlike. The last two are NaN and null
+                where the model does not know its training data.
         """
+        away = np.full(len(self), np.nan) if self.distance is None else self.distance
         if wide:
             values = pl.DataFrame(self.balanced, schema=list(self.targets), orient="row")
-            return values.insert_column(0, pl.Series("sample", self.ids, dtype=pl.String))
+            values.insert_column(0, pl.Series("sample", self.ids, dtype=pl.String))
+            return _with_unlike(values, away)
         count, targets = len(self.ids), len(self.targets)
         names = ("raw", "balanced", "sigma", "lower", "upper")
-        return pl.DataFrame(
+        frame = pl.DataFrame(
             {
                 "sample": np.repeat(np.array(self.ids, dtype=object), targets),
                 "target": np.tile(np.array(self.targets, dtype=object), count),
@@ -66,6 +73,14 @@ class Predictions:
             },
             schema_overrides={"sample": pl.String, "target": pl.String},
         )
+        return _with_unlike(frame, np.repeat(away, targets))
+
+
+def _with_unlike(frame: pl.DataFrame, away: Array) -> pl.DataFrame:
+    """A table with the distance of each row, and whether it is beyond the limit."""
+    distance = pl.col("distance")
+    unlike = pl.when(distance.is_not_nan()).then(distance > UNLIKE).alias("unlike")
+    return frame.with_columns(distance=away).with_columns(unlike)
 
 
 class Answer(NamedTuple):
@@ -76,12 +91,15 @@ class Answer(NamedTuple):
         scaler: The scale that they are on.
         floor: Smallest value of every target ``(T,)``; minus infinity where there is none.
         distribution: What the parameters mean.
+        distance: How far the samples are from those that it learnt from ``(N,)``; as in
+            `Predictions`.
     """
 
     parameters: Array
     scaler: TargetScaler
     floor: Array
     distribution: Distribution
+    distance: Array | None = None
 
     def prediction(self) -> Prediction:
         """The answer in the targets' units."""

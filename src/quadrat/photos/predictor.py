@@ -19,6 +19,7 @@ from quadrat.photos.predictions import Predictions, pool
 from quadrat.photos.samples.loading import Samples, load_samples
 from quadrat.photos.samples.quality import look_at_photos
 from quadrat.photos.schema import PhotosExperiment
+from quadrat.photos.unlike import mean_distance
 from quadrat.photos.views.looks import Look, looks_of
 from quadrat.targets import Prediction
 
@@ -156,22 +157,27 @@ class PhotosPredictor:
             looks: How photos are looked at; as ``[tta]`` says by default.
         """
         looks = looks_of(self.experiment.tta) if looks is None else looks
-        answers = []
+        answers, distances = [], []
         for member in self.members:
-            answers += [
+            said = [
                 member.answer(samples, self.source, hide_metadata=hide_metadata, look=look)
                 for look in looks
             ]
+            answers += said
+            distances.append(said[0].distance)  # training samples were looked at plainly, too
             if member.network.encoder.learns:
                 member.network.cpu()  # an encoder a member would fill the device
-        return self.predictions(samples.ids, pool(answers))
+        return self.predictions(samples.ids, pool(answers), mean_distance(distances))
 
-    def predictions(self, ids: Sequence[str], given: Prediction) -> Predictions:
+    def predictions(
+        self, ids: Sequence[str], given: Prediction, distance: Array | None = None
+    ) -> Predictions:
         """Balances what was predicted.
 
         Args:
             ids: Names of the samples.
             given: In the targets' units.
+            distance: How far they are from the training data ``(N,)``.
         """
         covariances = [m.covariance for m in self.members if m.covariance is not None]
         metric = np.mean(covariances, axis=0) if covariances else None
@@ -190,4 +196,5 @@ class PhotosPredictor:
             raw=given.mean,
             balanced=self.balance.project(given.mean, metric),
             **kept,
+            distance=distance,
         )

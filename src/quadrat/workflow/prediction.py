@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from quadrat.engine import current_progress
 from quadrat.errors import RunError, UsageError
 from quadrat.predictors import Run, load_run
 from quadrat.tables import write_table
@@ -56,9 +57,23 @@ def predict(
         predictor = opened.predictor
         cut = predictor.thresholds if threshold == "species" else threshold
         frame = predictor.predict(Path(data), distance=distance).frame(cut)
+    _tell_unlike(frame)
     if out is not None:
         write_table(frame, out)
     return frame
+
+
+def _tell_unlike(frame: pl.DataFrame) -> None:
+    """Warns of samples that are unlike the training data, where the answers say so."""
+    if not {"sample", "unlike"} <= set(frame.columns):
+        return
+    samples = frame.unique("sample")
+    count = int(samples["unlike"].sum())
+    if count:
+        current_progress().warn(
+            f"{count} of {samples.height} samples are unlike the training data (distance above 1); "
+            "their predictions and intervals may be far off"
+        )
 
 
 def _per_hectare(run: Run, data: Path, out: Path | None) -> pl.DataFrame:

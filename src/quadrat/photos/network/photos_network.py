@@ -69,11 +69,13 @@ class Output(NamedTuple):
         auxiliary: What is said beside them, by name; see `quadrat.photos.heads.auxiliary`.
         log_variances: Of the losses, where their weights are learnt; see
             `quadrat.targets.weighting`.
+        vectors: The mean vector of each sample's views, as the encoder says it ``(B, D)``.
     """
 
     parameters: Tensor
     auxiliary: Mapping[str, Tensor] = MappingProxyType({})
     log_variances: Tensor | None = None
+    vectors: Tensor | None = None
 
 
 class PhotosNetwork(nn.Module):
@@ -118,7 +120,7 @@ class PhotosNetwork(nn.Module):
     def forward(self, batch: NetworkInput) -> Output:
         """What is said of the samples of a batch."""
         metadata = self.hide(batch.metadata)
-        views = self.see(batch, len(metadata.numeric))
+        views, vectors = self.see(batch, len(metadata.numeric))
         joined = self._with_depth(views, batch.depth)
         auxiliary: dict[str, Tensor] = {}
         seen = metadata
@@ -136,10 +138,11 @@ class PhotosNetwork(nn.Module):
             parameters: Tensor = self.head(fused, joined, start)
             if start is not None:
                 parameters = parameters + self._begun(start)
-        return Output(parameters, auxiliary, self.weighting() if self.weighting else None)
+        variances = self.weighting() if self.weighting else None
+        return Output(parameters, auxiliary, variances, vectors)
 
-    def see(self, batch: NetworkInput, count: int) -> SampleViews:
-        """The views of B samples as fusion and head see them.
+    def see(self, batch: NetworkInput, count: int) -> tuple[SampleViews, Tensor]:
+        """The views of B samples as fusion and head see them, and their mean vectors ``(B, D)``.
 
         Args:
             batch: The samples.
@@ -147,13 +150,15 @@ class PhotosNetwork(nn.Module):
         """
         vectors, tokens = self.encoder(batch.views)
         vectors = vectors.float()
-        return SampleViews(
+        means = mean_by_owner(vectors, batch.owner, count)
+        views = SampleViews(
             vectors=self._standard(vectors),
-            photos=self._standard(mean_by_owner(vectors, batch.owner, count)),
+            photos=self._standard(means),
             owner=batch.owner,
             slot=batch.slot,
             tokens=tokens,
         )
+        return views, means
 
     def _with_depth(self, views: SampleViews, maps: Tensor | None) -> SampleViews:
         """The views with what their maps add to them; as they are in a network without depth."""
