@@ -77,6 +77,26 @@ def test_grass_and_straw_bear_no_date(colours, seed):
     assert not mask.any()
 
 
+@pytest.mark.parametrize("turns", [1, 3])
+@pytest.mark.parametrize(("name", "text"), list(zip(FAMILIES, (*TEXTS, TEXTS[0]), strict=True)))
+def test_a_date_that_runs_up_a_side_is_found_like_a_level_one(name, text, turns):
+    drawn, truth = stamped(blades(GRASS, seed=7), text, FAMILIES[name].draw)
+    photo = compressed(np.rot90(drawn, turns))
+    stamps, mask = find_stamps(photo)
+    assert [stamp.colour for stamp in stamps] == [name]
+    assert mask[np.rot90(truth, turns)].mean() > 0.97
+    left, top, right, bottom = stamps[0].box
+    assert mask[top:bottom, left:right].sum() == mask.sum()
+
+
+def test_one_wide_part_is_no_row_of_figures():
+    image = Image.fromarray(blades(GRASS, seed=8))
+    draw = ImageDraw.Draw(image)
+    for left, right in ((60, 110), (114, 164)):
+        draw.rectangle((left, 20, right, 40), outline=FAMILIES["orange"].draw, width=3)
+    assert not find_stamps(np.asarray(image))[0]
+
+
 def test_a_row_of_red_dots_is_no_date():
     image = Image.fromarray(blades(GRASS, seed=3))
     canvas = ImageDraw.Draw(image)
@@ -113,7 +133,17 @@ def test_the_real_date_is_found_and_real_photos_without_one_are_not_touched(real
     before = belongs(hue_saturation_value(photo), FAMILIES["orange"])[top:bottom, 530:760]
     after = belongs(filled, FAMILIES["orange"])[top:bottom, 530:760]
     assert after.sum() < 0.05 * before.sum()
+    for turns in (1, 3):
+        turned, covered = find_stamps(np.rot90(photo, turns))
+        assert [(stamp.colour, stamp.figures >= 8) for stamp in turned] == [("orange", True)]
+        assert covered[np.rot90(mask, turns)].mean() > 0.95
     others = sorted((real_data / "csiro_biomass" / "images_small").glob("*.jpg"))
     assert len(others) == 17
     for path in others:
         assert not find_stamps(np.asarray(Image.open(path).convert("RGB")))[0], path
+
+
+@pytest.mark.real_data
+def test_printed_labels_beside_a_beetle_are_no_dates(real_data: Path):
+    path = real_data / "beetle_parts" / "images" / "0020.jpg"
+    assert not find_stamps(np.asarray(Image.open(path).convert("RGB")))[0]

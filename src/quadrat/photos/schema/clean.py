@@ -13,7 +13,7 @@ class CleanSection(Section):
     stamps: bool = Field(
         False,
         description="Find dates that a camera burnt in, by their shape (a row of thin figures in a "
-        "colour of date stamps near the upper or lower edge), and fill them from their "
+        "colour of date stamps along an edge), and fill them from their "
         "surroundings. Photos without one stay as they are.",
     )
     bottom_crop: float = Field(

@@ -40,7 +40,9 @@ def hue_saturation_value(pixels: Pixels) -> NDArray[np.float32]:
     """Hue in degrees, saturation and value from 0 to 1, ``(3, H, W)``, of ``(H, W, 3)``."""
     colours = pixels.astype(np.float32) / 255.0
     red, green, blue = colours[..., 0], colours[..., 1], colours[..., 2]
-    value, low = colours.max(axis=2), colours.min(axis=2)
+    # a reduction over the short last axis would be slower
+    value = np.maximum(np.maximum(red, green), blue)
+    low = np.minimum(np.minimum(red, green), blue)
     spread = value - low
     safe = np.where(spread > 0.0, spread, 1.0)
     hue = np.where(

@@ -24,6 +24,10 @@ class Parts(NamedTuple):
     boxes: Boxes
     areas: NDArray[np.int64]
 
+    def transposed(self) -> Parts:
+        """The parts of the transposed mask ``(W, H)``, by the same numbers."""
+        return Parts(self.labels.T, self.boxes[:, [1, 0, 3, 2]], self.areas)
+
 
 def connected_parts(mask: Mask) -> Parts:
     """Finds the connected parts, by joining the runs of pixels in rows that touch."""

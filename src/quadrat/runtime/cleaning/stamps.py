@@ -2,14 +2,15 @@
 
 Straw has the colour of most date stamps, so colour alone finds nothing. What sets a stamp apart is
 that it is *text*: at least five small figures of one height, drawn with thin strokes in one colour
-family, standing in a row near an edge, with little of that colour above and below them.
+family, standing in a row near an edge, with little of that colour above and below them. Where a
+camera was held upright, the row runs up the side: it is found in the photo laid on its side.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,7 @@ WORKING_SIDE = 1024
 """Longest side in pixels at which photos are searched; larger ones are reduced for it."""
 
 _LEAST_FIGURES = 5
+_LEAST_GAPS = 2
 _ZONE = 0.25
 _HEIGHTS = (0.018, 0.11)
 _LEAST_PIXELS = 7
@@ -89,30 +91,44 @@ def find_stamps(pixels: Pixels) -> tuple[tuple[Stamp, ...], Mask]:
     working = pixels
     if scale < 1.0:
         working = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
-    hsv = hue_saturation_value(working)
-    contrast = _contrast(working)
-    stamps, mask = [], np.zeros(working.shape[:2], dtype=bool)
-    for name, family in FAMILIES.items():
-        surely = belongs(hsv, family) & (contrast > _CONTRAST)
-        loosely = belongs(hsv, family, _EDGE) & (contrast > _CONTRAST)
-        for line in _more_figures(_lines(surely), _lines(_with_edges(surely, loosely))):
-            box = _extent(line, mask.shape)
-            stamps.append(Stamp(_scaled(box, 1.0 / scale, width, height), name, len(line)))
-            mask |= _covered(hsv, contrast, family, line, box)
-    if scale < 1.0 and stamps:
+    stamps, mask = _searched(working)
+    found = tuple(
+        replace(stamp, box=_scaled(stamp.box, 1.0 / scale, width, height)) for stamp in stamps
+    )
+    if scale < 1.0 and found:
         mask = np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.NEAREST))
         mask = widened(mask, round(0.5 / scale))
     elif scale < 1.0:
         mask = np.zeros((height, width), dtype=bool)
-    return tuple(stamps), mask
+    return found, mask
+
+
+def _searched(pixels: Pixels) -> tuple[list[Stamp], Mask]:
+    """The stamps of a photo, level ones and those that run up a side, and their pixels."""
+    hsv, contrast = hue_saturation_value(pixels), _contrast(pixels)
+    stamps, mask = [], np.zeros(contrast.shape, dtype=bool)
+    for name, family in FAMILIES.items():
+        surely = belongs(hsv, family) & (contrast > _CONTRAST)
+        loosely = belongs(hsv, family, _EDGE) & (contrast > _CONTRAST)
+        parts = [connected_parts(reading) for reading in (surely, _with_edges(surely, loosely))]
+        for line in _more_figures(*(_lines(reading) for reading in parts)):
+            box = _extent(line, mask.shape)
+            stamps.append(Stamp(box, name, len(line)))
+            mask |= _covered(hsv, contrast, family, line, box)
+        for line in _more_figures(*(_lines(reading.transposed()) for reading in parts)):
+            box = _extent(line, mask.T.shape)
+            stamps.append(Stamp((box[1], box[0], box[3], box[2]), name, len(line)))
+            mask |= _covered(hsv.transpose(0, 2, 1), contrast.T, family, line, box).T
+    return stamps, mask
 
 
 def _contrast(pixels: Pixels) -> NDArray[np.float32]:
     """Largest difference of a channel from the mean of its surroundings, 0 to 1, ``(H, W)``."""
     colours = pixels.astype(np.float32) / 255.0
     side = max(9, pixels.shape[0] // 8) | 1
-    around = np.stack([local_mean(colours[..., c], side) for c in range(3)], axis=2)
-    found: NDArray[np.float32] = np.abs(colours - around).max(axis=2)
+    found = np.zeros(pixels.shape[:2], dtype=np.float32)
+    for channel in np.moveaxis(colours, 2, 0):
+        np.maximum(found, np.abs(channel - local_mean(channel, side)), out=found)
     return found
 
 
@@ -133,9 +149,9 @@ def _more_figures(*readings: Sequence[Boxes]) -> Sequence[Boxes]:
     return max(readings, key=lambda lines: sum(len(line) for line in lines))
 
 
-def _lines(mask: Mask) -> list[Boxes]:
-    """The rows of figures in a mask: the boxes ``(K, 4)`` of each."""
-    figures = _figures(connected_parts(mask))
+def _lines(parts: Parts) -> list[Boxes]:
+    """The rows of figures among the parts of a mask: the boxes ``(K, 4)`` of each."""
+    figures, mask = _figures(parts), parts.labels >= 0
     taken = np.zeros(len(figures), dtype=bool)
     lines = []
     for seed in range(len(figures)):
@@ -143,7 +159,7 @@ def _lines(mask: Mask) -> list[Boxes]:
             continue
         chain = _chain(figures, seed, taken)
         line = figures[chain]
-        if len(chain) >= _LEAST_FIGURES and _is_straight(line) and _stands_alone(mask, line):
+        if _is_row(line) and _stands_alone(mask, line):
             taken[chain] = True
             lines.append(line)
     return lines
@@ -211,6 +227,12 @@ def _chain(figures: Boxes, seed: int, taken: Mask) -> list[int]:
             chain.append(place)
             height = float(np.median(heights[chain]))
     return chain
+
+
+def _is_row(line: Boxes) -> bool:
+    """Whether boxes are enough, not all pieces of one or two parts, and in a straight row."""
+    apart = int((line[1:, 0] > line[:-1, 2]).sum())
+    return len(line) >= _LEAST_FIGURES and apart >= _LEAST_GAPS and _is_straight(line)
 
 
 def _is_straight(line: Boxes) -> bool:
