@@ -40,9 +40,12 @@ _PLAIN = Look()
 
 
 class _Known(NamedTuple):
-    """What is held of all views of some photos, by the row of a photo's first view."""
+    """What is held of all views of some photos, by the row of a photo's first view.
 
-    rows: dict[Path, int]
+    A photo is its file, with those of the photos beside it.
+    """
+
+    rows: dict[tuple[Path, ...], int]
     arrays: tuple[Stack, ...]
 
 
@@ -202,12 +205,12 @@ class FeatureSource:
     def _looked_up(self, samples: Samples, look: Look, predict: bool, *, whole: bool) -> HeldViews:
         preprocessing = look.resized(self.preprocessing(predict=predict))
         known = self._known.get((look, preprocessing, whole), _Known({}, ()))
-        new = samples.take([not known.rows.keys() >= set(paths) for paths in samples.paths])
+        new = samples.take([not known.rows.keys() >= set(photos) for photos in samples.shots()])
         if len(new):
             fresh = self._encode(new, look, preprocessing, whole=whole)
             known = _joined(known, new, fresh, self.plan.slots)
             self._known[look, preprocessing, whole] = known
-        firsts = [known.rows[path] for paths in samples.paths for path in paths]
+        firsts = [known.rows[photo] for photos in samples.shots() for photo in photos]
         places = np.add.outer(firsts, np.arange(self.plan.slots)).ravel()
         arrays = tuple(chosen(array, places) for array in known.arrays)
         return HeldViews(arrays, self.see(samples).owner)
@@ -240,9 +243,9 @@ def _joined(known: _Known, samples: Samples, features: HeldViews, slots: int) ->
     """What was known, and what is held of further samples."""
     rows = dict(known.rows)
     begin = len(known.arrays[0]) if known.arrays else 0
-    paths = [path for views in samples.paths for path in views]
-    for place, path in enumerate(paths):
-        rows.setdefault(path, begin + place * slots)
+    photos = [photo for photos in samples.shots() for photo in photos]
+    for place, photo in enumerate(photos):
+        rows.setdefault(photo, begin + place * slots)
     if not known.arrays:
         return _Known(rows, features.arrays)
     pairs = zip(known.arrays, features.arrays, strict=True)

@@ -93,7 +93,8 @@ def audit_photos(
         workers: Threads; 0 is one a core, at most eight.
         progress: Called with the number of photos done and of all.
     """
-    files = list(dict.fromkeys(path for views in samples.paths for path in views))
+    shots = samples.shots()
+    files = list(dict.fromkeys(path for shot in shots for paths in shot for path in paths))
     unreadable: dict[Path, str] = {}
     hashes: dict[Path, str] = {}
     qualities: dict[Path, Quality] = {}
@@ -107,7 +108,7 @@ def audit_photos(
             hashes[path] = digest
         if progress:
             progress(done, len(files))
-    readable = [all(path not in unreadable for path in views) for views in samples.paths]
+    readable = [not any(path in unreadable for paths in shot for path in paths) for shot in shots]
     copies = _copies(samples, hashes)
     return PhotoAudit(
         photos=len(files),

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from quadrat.errors import DataError, closest
 from quadrat.photos.samples._rows import Rows, read_rows, unusable
+from quadrat.photos.samples.beside import photos_beside
 from quadrat.photos.samples.exif import filled_from_photos
 from quadrat.photos.schema import DataSection, PhotosExperiment
 from quadrat.tables import FIRST_ROW, read_table
@@ -32,6 +33,8 @@ class Samples:
         frame: One row a sample: every column of the table that is no target and says one thing
             about each sample.
         rows: The row of the file in which each sample begins; none where there is no file.
+        beside: For each photo of each sample the files of ``views.extra`` beside it; none where
+            there are no such.
     """
 
     ids: tuple[str, ...]
@@ -42,6 +45,7 @@ class Samples:
     categorical: NDArray[np.object_]
     frame: pl.DataFrame
     rows: tuple[int, ...] = ()
+    beside: tuple[tuple[tuple[Path, ...], ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -69,6 +73,16 @@ class Samples:
             categorical=self.categorical[chosen],
             frame=self.frame[chosen],
             rows=tuple(self.rows[i] for i in chosen) if self.rows else (),
+            beside=tuple(self.beside[i] for i in chosen) if self.beside else (),
+        )
+
+    def shots(self) -> tuple[tuple[tuple[Path, ...], ...], ...]:
+        """The photos of each sample, each with the files of ``views.extra`` behind it."""
+        if not self.beside:
+            return tuple(tuple((path,) for path in paths) for paths in self.paths)
+        return tuple(
+            tuple((path, *more) for path, more in zip(paths, beside, strict=True))
+            for paths, beside in zip(self.paths, self.beside, strict=True)
         )
 
     def owner(self) -> NDArray[np.int64]:
@@ -126,9 +140,10 @@ def samples_of(
         DataError: Lists all problems of the table, with row numbers.
     """
     data = experiment.data
+    extra = experiment.views.extra
     if data.exif:
         frame = filled_from_photos(frame, table, data)
-    required = [*_always(data), *(_for_learning(experiment) if require_targets else [])]
+    required = [*_always(experiment), *(_for_learning(experiment) if require_targets else [])]
     rows = read_rows(frame, table, data, required=required)
     rows.blank([data.image], "data.image")
     rows.blank(data.sample_columns, "data.sample" if data.sample else "data.set_by")
@@ -140,6 +155,7 @@ def samples_of(
         _demand_targets(rows, targets, data)
         _demand_groups(rows, experiment)
     merged = _merge(rows, data, experiment if require_targets else None)
+    beside = photos_beside(rows, data.image, extra) if extra else ()
     numeric = [rows.per_sample(rows.numbers(n)) for n in data.numeric if n in frame.columns]
     if rows.problems:
         raise unusable(table, rows.problems, frame.columns)
@@ -153,6 +169,7 @@ def samples_of(
         numeric=_spread(numeric, data.numeric, frame.columns, len(rows.ids)),
         categorical=_categories(merged, data.categorical),
         frame=merged,
+        beside=tuple(tuple(tuple(root / p for p in more) for more in one) for one in beside),
         rows=tuple((np.unique(rows.owner, return_index=True)[1] + FIRST_ROW).tolist()),
     )
 
@@ -168,12 +185,18 @@ def joined_samples(parts: Sequence[Samples]) -> Samples:
         numeric=np.concatenate([part.numeric for part in parts]),
         categorical=np.concatenate([part.categorical for part in parts]),
         frame=pl.concat(frames, how="diagonal_relaxed"),
+        beside=tuple(beside for part in parts for beside in part.beside),
     )
 
 
-def _always(data: DataSection) -> list[tuple[str, str]]:
+def _always(experiment: PhotosExperiment) -> list[tuple[str, str]]:
+    data, extra = experiment.data, experiment.views.extra
     key = "data.sample" if data.sample else "data.set_by"
-    return [(data.image, "data.image"), *((column, key) for column in data.sample_columns)]
+    return [
+        (data.image, "data.image"),
+        *((column, key) for column in data.sample_columns),
+        *((column, f"views.extra.{name}") for name, column in extra.items()),
+    ]
 
 
 def _for_learning(experiment: PhotosExperiment) -> list[tuple[str, str]]:

@@ -183,6 +183,7 @@ def experiment_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
     yield from _target_problems(experiment)
     yield from _column_problems(experiment)
     yield from _external_problems(experiment)
+    yield from _extra_problems(experiment)
     yield from network_problems(experiment)
     yield from _order_problems(experiment)
     yield from _field_problems(experiment)
@@ -197,6 +198,8 @@ def experiment_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
             yield ("views", "size"), "features computed elsewhere have no size; leave it out"
         if experiment.views.kind != "whole":
             yield ("views", "kind"), "features computed elsewhere are of whole photos; leave it out"
+        if experiment.views.extra:
+            yield ("views", "extra"), "features computed elsewhere read no photos; leave it out"
         for key in ("stamps", "bottom_crop"):
             if getattr(experiment.clean, key):
                 yield ("clean", key), "features computed elsewhere read no photos; leave it out"
@@ -228,7 +231,8 @@ def _augment_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
             )
         if augment.view_dropout > 0.0:
             yield ("augment", "mixup_of"), "views that drop out cannot be paired; use 'vectors'"
-    one = experiment.views.kind == "whole" and not data.sample_columns
+    views = experiment.views
+    one = views.kind == "whole" and not data.sample_columns and not views.extra
     if augment.view_dropout > 0.0 and one:
         yield ("augment", "view_dropout"), "samples have one view, which always stays; leave it out"
 
@@ -298,6 +302,19 @@ def _column_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
             yield ("split", "by"), f"'{name}' is a target; groups come from other columns"
     if split.kind == "spatial-block" and data.lat is None:
         yield ("data", "lat"), "split.kind = 'spatial-block' needs data.lat and data.lon"
+
+
+def _extra_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
+    """Columns of photos that are something else too, and what cannot use photos beside others."""
+    data, extra = experiment.data, experiment.views.extra
+    others = (data.image, data.id, *data.targets, *data.numeric, *data.categorical)
+    for name, column in extra.items():
+        if column in others:
+            yield ("views", "extra", name), f"the column '{column}' has another role already"
+    if extra and experiment.head.kind == "density":
+        yield ("views", "extra"), "'density' adds up amounts over views, and these show none"
+    if extra and experiment.depth is not None:
+        yield ("views", "extra"), "[depth] looks at photos, and not at what is beside them"
 
 
 def _external_problems(experiment: PhotosExperiment) -> Iterator[Problem]:

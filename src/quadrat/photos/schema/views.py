@@ -24,6 +24,12 @@ class ViewsSection(Section):
     crop_side: float = Field(
         0.5, gt=0.0, lt=1.0, description="crops: their sides as a share of the photo's."
     )
+    extra: dict[str, str] = Field(
+        default_factory=dict,
+        description="Further photos beside each photo (colour card, scale bar, a picture of "
+        "depth): name → column of their paths. Each is a view of its own, seen whole; every row "
+        "must name them, in tables to predict too.",
+    )
 
     size: Size | None = Field(
         None, description="Side, or [height, width], in pixels; the encoder's own if unset."

@@ -79,44 +79,48 @@ class ViewPlan:
 
     Attributes:
         boxes: Each part's (left, top, right, bottom) as shares of the photo's sides.
+        extra: How many further photos are beside each; they are seen whole, in slots behind those
+            of the parts.
     """
 
     boxes: tuple[Box, ...] = (WHOLE,)
+    extra: int = 0
 
     @classmethod
     def of(cls, section: ViewsSection) -> ViewPlan:
         """The parts that ``[views]`` asks for."""
+        boxes: tuple[Box, ...] = (WHOLE,)
         if section.kind == "halves":
-            return cls(_tiles(1, 2))
-        if section.kind == "tiles":
-            return cls(_tiles(*section.tiles))
-        if section.kind == "crops":
-            return cls((WHOLE, *_crops(section.crops, section.crop_side)))
-        return cls()
+            boxes = _tiles(1, 2)
+        elif section.kind == "tiles":
+            boxes = _tiles(*section.tiles)
+        elif section.kind == "crops":
+            boxes = (WHOLE, *_crops(section.crops, section.crop_side))
+        return cls(boxes, len(section.extra))
 
     @property
     def slots(self) -> int:
-        """How many parts a photo has."""
-        return len(self.boxes)
+        """How many views a photo has: its parts, and the photos beside it."""
+        return len(self.boxes) + self.extra
 
     def see(self, samples: Samples) -> SeenViews:
-        """The views of samples: of each photo all parts, photo by photo."""
-        photos = [len(paths) for paths in samples.paths]
+        """The views of samples: of each photo all parts and what is beside it, in line."""
+        counts = [len(paths) for paths in samples.paths]
         views = tuple(
             View(path, slot)
-            for paths in samples.paths
-            for path in paths
-            for slot in range(self.slots)
+            for photos in samples.shots()
+            for photo in photos
+            for slot, path in enumerate([*photo[:1] * len(self.boxes), *photo[1:]])
         )
-        owner = np.repeat(np.arange(len(samples), dtype=np.int64), np.array(photos) * self.slots)
-        return SeenViews(views, owner, np.tile(np.arange(self.slots), sum(photos)))
+        owner = np.repeat(np.arange(len(samples), dtype=np.int64), np.array(counts) * self.slots)
+        return SeenViews(views, owner, np.tile(np.arange(self.slots), sum(counts)))
 
     def box(self, slot: int, flip: Flips) -> Box:
         """Where a part lies in a photo that is mirrored once the part is cut out.
 
         The left half of a mirrored photo is the mirrored right half: so mirroring swaps halves.
         """
-        left, top, right, bottom = self.boxes[slot]
+        left, top, right, bottom = self.boxes[slot] if slot < len(self.boxes) else WHOLE
         if flip.endswith(("horizontal", "both")):
             left, right = 1.0 - right, 1.0 - left
         if flip.endswith(("vertical", "both")):

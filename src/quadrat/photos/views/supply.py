@@ -158,7 +158,7 @@ class LiveViews:
         last = -1
         for row, choice in zip(rows.tolist(), drawn.tolist(), strict=True):
             path, slot = self.seen.views[row]
-            if slot > 0 and row == last + 1:
+            if slot > 0 and row == last + 1 and path == photos[-1].path:
                 photos[-1].slots.append(slot)
             else:
                 photos.append(_Photo(path, [slot], choice, int(self.photo[row])))
