@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from quadrat.photos.heads.auxiliary import AuxiliaryLoss
 from quadrat.photos.network.photos_network import Output
 from quadrat.photos.objective import PhotosObjective, target_weights
 from quadrat.photos.predictions import Answer
@@ -104,3 +106,34 @@ def test_a_gaussian_head_is_scored_by_crps_too(tmp_path: Path):
     evaluator.update(SimpleNamespace(), Output(torch.zeros(3, 3, 2)))
     assert evaluator.compute()["crps"] > 0
     assert not aim.higher_is_better
+
+
+def test_what_is_learnt_beside_is_weighed_too(tmp_path: Path):
+    aim = objective(tmp_path, loss={"weighting": "uncertainty", "weights": "equal"})
+    edges = torch.tensor([[0.0], [0.0], [0.0]])
+    beside = AuxiliaryLoss(edges=edges, target_weights=(1.0, 1.0, 1.0), bins_weight=0.3)
+    aim = replace(aim, auxiliary=beside)
+    parameters, logits, s = torch.randn(4, 3, 1), torch.randn(4, 3, 2), torch.randn(4)
+    targets = torch.randn(4, 3)
+    said = Output(parameters, {"bins": logits}, s)
+    batch: Any = SimpleNamespace(targets=targets, metadata=None, weights=None)
+    found = aim.loss(_Says(said), batch)
+    errors = (parameters[..., 0] - targets).square().mean(dim=0)
+    labels = (targets >= 0).long().flatten()
+    entropy = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels)
+    expected = ((-s[:3]).exp() * errors + s[:3]).mean()
+    expected = expected + 0.3 * ((-s[3]).exp() * entropy + s[3])
+    torch.testing.assert_close(found.total, expected)
+    assert set(found.parts) == {"target_loss", "bins_loss"}
+    torch.testing.assert_close(found.parts["bins_loss"], entropy)
+
+
+class _Says(nn.Module):
+    """Says one thing whatever it is shown."""
+
+    def __init__(self, output: Output) -> None:
+        super().__init__()
+        self.output = output
+
+    def forward(self, batch: Any) -> Output:
+        return self.output

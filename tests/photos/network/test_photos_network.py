@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -291,6 +292,19 @@ def test_network_and_closed_form_see_the_same_features():
 
 def test_the_spec_survives_json():
     assert NetworkSpec.from_json(SPEC.to_json()) == SPEC
+
+
+def test_a_spec_of_before_these_keys_is_still_read():
+    later = ("token_width", "slots", "summing", "transform", "quantiles", "weighting", "bins")
+    later += ("auxiliary_numeric", "auxiliary_categorical", "feed_back")
+    later += ("gate", "latents", "layers", "heads", "bidirectional")
+    old = {name: value for name, value in SPEC.to_json().items() if name not in later}
+    assert NetworkSpec.from_json(old) == SPEC
+
+
+def test_rows_of_a_spec_survive_json():
+    given = replace(SPEC, summing=((1, 0), (0, 1), (1, 1)), quantiles=(0.05, 0.5, 0.95))
+    assert NetworkSpec.from_json(json.loads(json.dumps(given.to_json()))) == given
 
 
 def test_an_unknown_head_is_named():
