@@ -271,16 +271,24 @@ def prepare(
         resized = image.resize(inner[::-1], resampling, box=box, reducing_gap=_REDUCING_GAP)
     if change is not None:
         resized = change(resized)
-    std = np.asarray(preprocessing.std, dtype=np.float32)
-    mean = np.asarray(preprocessing.mean, dtype=np.float32)
-    colours = np.asarray(resized, dtype=np.float32) / np.float32(255.0)
-    normal = ((colours - mean) / std).transpose(2, 0, 1)
+    normal = _normalised(resized, preprocessing)
     if inner == (height, width):
-        return np.ascontiguousarray(normal)
+        return normal
     padded = np.zeros((3, height, width), dtype=np.float32)
     top, left = (height - inner[0]) // 2, (width - inner[1]) // 2
     padded[:, top : top + inner[0], left : left + inner[1]] = normal
     return padded
+
+
+def _normalised(image: Image.Image, preprocessing: ImagePreprocessing) -> NDArray[np.float32]:
+    """(value / 255 - mean) / std, ``(3, H, W)``: one product and one sum a colour."""
+    colours = np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
+    std = np.asarray(preprocessing.std, dtype=np.float64)
+    factor = (1.0 / (255.0 * std)).astype(np.float32)
+    shift = (np.asarray(preprocessing.mean, dtype=np.float64) / std).astype(np.float32)
+    normal = colours * factor[:, None, None]
+    normal -= shift[:, None, None]
+    return normal
 
 
 def load_view(

@@ -30,7 +30,7 @@ from quadrat.runtime.images import ImagePreprocessing, PhotoError
 
 _FLUSH = 128
 _WORTH_A_NOTE = 1e9
-_SPACE_VERSION = 2
+_SPACE_VERSION = 3
 
 
 @dataclass(frozen=True)
