@@ -39,7 +39,7 @@ PASTURE: dict[str, tuple[str, ...]] = {
     "biomass-dinov2-depth": (VIT, *DEPTH),
     "biomass-dinov3-mamba": (VIT, NARROW, "optimiser.epochs=2", "encoder.freeze_epochs=1"),
     "biomass-efficientnetv2": (CNN,),
-    "biomass-perceiver": (CNN, NARROW, "fusion.latents=4", *STAGED),
+    "biomass-perceiver": (CNN, NARROW, "fusion.latents=4", "fusion.layers=2", *STAGED),
     "biomass-starter": (CNN, *STAGED),
     "pasture": (VIT,),
     "pasture-frozen": (CNN,),
@@ -92,6 +92,12 @@ def test_a_recipe_bears_its_own_name_and_says_what_it_is_for(name: str):
     assert 60 < len(recipe_summary(name)) < 130
 
 
+def test_the_external_table_that_a_recipe_offers_is_legal():
+    offered = parse(tomllib.loads(recipe_text("biomass-depth").replace("#: ", "")))
+    assert isinstance(offered, PhotosExperiment)
+    assert len(offered.external) == 1
+
+
 @pytest.mark.parametrize("name", PASTURE)
 def test_a_recipe_of_pasture_trains_and_answers_photos_alone(
     name: str, paddocks: PastureWorld, tmp_path: Path
@@ -127,7 +133,8 @@ def test_a_recipe_of_beetles_trains_and_answers_for_unknown_species(name: str, t
 @pytest.mark.parametrize("name", [name for name in PASTURE if name != "pasture-frozen"])
 def test_a_recipe_of_pasture_fits_the_real_table(name: str, real_data: Path):
     table = real_data / "csiro_biomass" / "thumbs64" / "train.csv"
-    overrides = [f"data.table={table}", "encoder.weights=none", *PASTURE[name]]
+    overrides = [f"data.table={table}", "encoder.weights=none", "views.size=64"]
+    overrides += PASTURE[name]
     experiment = parse(tomllib.loads(recipe_text(name)), overrides)
     assert isinstance(experiment, PhotosExperiment)
     report = family.check(experiment)
