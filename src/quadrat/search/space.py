@@ -218,11 +218,12 @@ def _leaves(
 
 
 def _range_problems(key: str, kind: Range, experiment: Experiment) -> list[str]:
-    """Values that the schema refuses at this key, whatever the other keys are."""
+    """Values that the schema refuses at this key where it is searched."""
     problems = []
+    searched = {other: values[0] for other, values in kind.when.items()}
     for value in kind.choices or (kind.low, kind.high):
         try:
-            parse(changed(experiment, {key: value}))
+            parse(changed(experiment, {**searched, key: value}))
         except ExperimentError as error:
             problems += [p for p in error.problems if p.startswith((f"{key}:", f"{key}."))]
     if kind.choices and len({repr(plain(choice)) for choice in kind.choices}) < 2:
