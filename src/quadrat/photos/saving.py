@@ -107,6 +107,8 @@ def _preprocessing(predictor: PhotosPredictor, members: list[dict[str, Any]]) ->
     image = None
     if not isinstance(encoder, PrecomputedEncoder):
         image = encoder.predict_preprocessing.to_json()
+        if experiment.views.sizes:
+            image["sizes"] = [list(size) for size in experiment.views.sides]
         image |= {"colours": "RGB", "values": "(pixel / 255 - mean) / std", "layout": "NCHW"}
     return {
         "format_version": FORMAT_VERSION,

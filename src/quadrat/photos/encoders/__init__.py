@@ -11,9 +11,9 @@ from quadrat.photos.encoders.base import (
     EncoderTail,
     Held,
     PhotoEncoder,
-    create_encoder,
     encoders,
 )
+from quadrat.photos.encoders.creating import create_encoder
 from quadrat.photos.encoders.precomputed import PrecomputedEncoder
 from quadrat.photos.encoders.timm_encoder import TimmEncoder
 

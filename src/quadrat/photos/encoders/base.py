@@ -14,7 +14,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Self
 
-import torch
 from torch import Tensor, nn
 
 from quadrat._registry import Registry
@@ -145,36 +144,6 @@ class PhotoEncoder(nn.Module, ABC):
         """Sets training mode, unless the encoder is frozen."""
         super().train(mode and not self.frozen)
         return self
-
-
-def create_encoder(
-    section: EncoderSection,
-    views: ViewsSection,
-    clean: CleanSection | None = None,
-    *,
-    seed: int = 0,
-) -> PhotoEncoder:
-    """Makes the encoder of an experiment, on the CPU.
-
-    Args:
-        section: Its name, weights and pooling.
-        views: Sizes and fit of photos.
-        clean: What is taken away from photos first; nothing by default.
-        seed: Of random weights (``encoder.weights = 'none'``); the global generators are left
-            as they are.
-
-    Raises:
-        UnknownNameError: No encoder has this prefix.
-        UsageError: The name, size or pooling is not one of this encoder's.
-        DataError: The weights cannot be had, or do not fit.
-    """
-    prefix, _, _ = section.name.partition(":")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        encoder = encoders[prefix](section, views, clean or CleanSection())
-    encoder.requires_grad_(False)
-    encoder.tail.requires_grad_(True)
-    return encoder.train(False)
 
 
 def reason(error: Exception) -> str:

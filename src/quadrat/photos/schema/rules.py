@@ -100,6 +100,16 @@ def views_problems(views: ViewsSection) -> Iterator[Problem]:
         default = type(views).model_fields[key].default
         if getattr(views, key) != default and views.kind != kind:
             yield (key,), f"views.kind = '{views.kind}' has no {kind}; leave it out"
+    sides = views.sides
+    if not sides:
+        return
+    for key in ("size", "predict_size"):
+        if getattr(views, key) is not None:
+            yield (key,), "views.sizes says all sizes; leave it out"
+    if len(set(sides)) < len(sides) or len(sides) == 1:
+        yield ("sizes",), "give several different sizes, or views.size for one"
+    if any(side[0] * sides[0][1] != side[1] * sides[0][0] for side in sides):
+        yield ("sizes",), "sizes must have the same proportions, since a photo is resized to all"
 
 
 def encoder_problems(encoder: EncoderSection) -> Iterator[Problem]:
@@ -198,6 +208,8 @@ def experiment_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
             yield ("views", "size"), "features computed elsewhere have no size; leave it out"
         if experiment.views.kind != "whole":
             yield ("views", "kind"), "features computed elsewhere are of whole photos; leave it out"
+        if experiment.views.sizes:
+            yield ("views", "sizes"), "features computed elsewhere have no size; leave it out"
         if experiment.views.extra:
             yield ("views", "extra"), "features computed elsewhere read no photos; leave it out"
         for key in ("stamps", "bottom_crop"):
@@ -251,8 +263,10 @@ def _tta_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
     tta, views = experiment.tta, experiment.views
     if experiment.encoder.precomputed and (tta.kind != "none" or tta.sizes):
         yield ("tta",), "features computed elsewhere are of one look; leave it out"
+    if tta.sizes and views.sizes:
+        yield ("tta", "sizes"), "every look is at all of views.sizes; leave it out"
     if tta.kind == "d4":
-        sides = [views.size, views.predict_size, *tta.sizes]
+        sides = [views.size, views.predict_size, *views.sizes, *tta.sizes]
         if any(isinstance(size, tuple) and size[0] != size[1] for size in sides):
             yield ("tta", "kind"), "'d4' turns photos, which must be square for it; use 'flips'"
         if views.kind in ("halves", "tiles"):

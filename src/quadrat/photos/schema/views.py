@@ -34,6 +34,12 @@ class ViewsSection(Section):
     size: Size | None = Field(
         None, description="Side, or [height, width], in pixels; the encoder's own if unset."
     )
+    sizes: tuple[Size, ...] = Field(
+        (),
+        description="Several sizes of the same proportions, instead of views.size: a photo is "
+        "seen in each by the same encoder, and its vectors are joined; tokens are those of the "
+        "largest.",
+    )
     predict_size: Size | None = Field(
         None, description="The same for held-out and new photos; views.size if unset."
     )
@@ -50,6 +56,19 @@ class ViewsSection(Section):
         if any(not 16 <= side <= 8192 for side in sides):
             raise ValueError("sides must lie between 16 and 8192 pixels")
         return value
+
+    @field_validator("sizes")
+    @classmethod
+    def _all_in_range(cls, value: tuple[Size, ...]) -> tuple[Size, ...]:
+        for size in value:
+            cls._in_range(size)
+        return value
+
+    @property
+    def sides(self) -> tuple[tuple[int, int], ...]:
+        """Height and width of each of ``sizes``, the largest first."""
+        pairs = [(size, size) if isinstance(size, int) else size for size in self.sizes]
+        return tuple(sorted(pairs, reverse=True))
 
     @model_validator(mode="after")
     def _agree(self) -> ViewsSection:
