@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -43,6 +44,20 @@ class Predictor(Protocol):
         ...
 
 
+class Explanations(Protocol):
+    """What explains the answers of a run."""
+
+    @property
+    def tables(self) -> Mapping[str, pl.DataFrame]:
+        """Tables by name."""
+        ...
+
+    @property
+    def sheets(self) -> Sequence[Any]:
+        """What is drawn, one a sample; see `quadrat.report.explanations`."""
+        ...
+
+
 class Family(Protocol):
     """What a family offers to the functions behind the verbs.
 
@@ -74,6 +89,10 @@ class Family(Protocol):
 
         ``into`` receives what is known besides: of single samples, species or places.
         """
+        ...
+
+    def explain(self, run: Run, table: Path | None, *, method: str, count: int) -> Explanations:
+        """What explains the answers of a run: ``count`` samples of a table, or the run itself."""
         ...
 
     def load(self, folder: Path) -> Predictor:

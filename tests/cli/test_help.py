@@ -7,7 +7,7 @@ import pytest
 
 VERBS = [
     "demo", "recipes", "import", "check", "train", "evaluate", "report", "runs", "predict",
-    "submit", "species", "map", "tune", "ensemble",
+    "submit", "species", "map", "tune", "ensemble", "explain",
 ]  # fmt: skip
 HEAVY = {"torch", "polars", "pydantic", "numpy", "rich", "timm", "sklearn", "matplotlib", "optuna"}
 

@@ -129,6 +129,35 @@ def test_predict_tells_of_photos_that_are_unlike_the_training_data(
     assert answers["unlike"].all() and (answers["distance"] > 1).all()
 
 
+def test_explain_leaves_tables_and_sheets(
+    quadrat: Callable[..., Outcome], trained: Path, pasture: PastureWorld, tmp_path: Path
+):
+    out = tmp_path / "why"
+    done = quadrat("explain", trained, "--data", pasture.train, "--out", out, "--samples", "2")
+    assert done.code == 0, done.err
+    named = [Path(line) for line in done.out.splitlines()]
+    assert [path.name for path in named[:2]] == ["explanations.csv", "importance.csv"]
+    assert len(named) == 4 and all(path.is_file() for path in named)
+    for sheet in named[2:]:
+        with Image.open(sheet) as picture:
+            assert picture.format == "PNG" and picture.width > 600
+    told = pl.read_csv(out / "explanations.csv")
+    assert told.height == 2 * 5 and told["method"].unique().to_list() == ["gradcam"]
+    assert told["centre_x"].is_between(0, 1).all() and (told["least"] <= told["greatest"]).all()
+    assert told["truth"].is_not_nan().all()
+    importance = pl.read_csv(out / "importance.csv")
+    assert set(importance["score"]) == {"weighted_r2"}
+    assert (importance["lower"] <= importance["upper"]).all()
+
+
+def test_explain_needs_a_table_of_photos(
+    quadrat: Callable[..., Outcome], trained: Path, tmp_path: Path
+):
+    done = quadrat("explain", trained, "--out", tmp_path / "why")
+    assert done.code == 2
+    assert "--data" in done.err
+
+
 def test_submission_is_checked(
     quadrat: Callable[..., Outcome], trained: Path, pasture: PastureWorld, tmp_path: Path
 ):

@@ -12,7 +12,16 @@ from typing import Any
 
 import typer
 
-from quadrat.cli import answering, combining, mapping, searching, species, starting, training
+from quadrat.cli import (
+    answering,
+    combining,
+    explaining,
+    mapping,
+    searching,
+    species,
+    starting,
+    training,
+)
 from quadrat.errors import QuadratError
 
 app = typer.Typer(
@@ -28,6 +37,7 @@ training.register(app)
 searching.register(app)
 combining.register(app)
 answering.register(app)
+explaining.register(app)
 species.register(app)
 mapping.register(app)
 

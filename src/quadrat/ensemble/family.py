@@ -11,7 +11,7 @@ from quadrat.ensemble.predictor import PhotosEnsemble
 from quadrat.ensemble.saving import load_ensemble, members_of
 from quadrat.ensemble.schema import EnsembleExperiment
 from quadrat.ensemble.training import train
-from quadrat.errors import QuadratError, RunError
+from quadrat.errors import QuadratError, RunError, UsageError
 from quadrat.experiment import CheckReport
 from quadrat.photos.evaluating import Answered, answer_table, score_table
 from quadrat.photos.predictions import Predictions
@@ -19,7 +19,7 @@ from quadrat.photos.predictor import PhotosPredictor
 from quadrat.runs import Run
 from quadrat.tables import write_table
 
-__all__ = ["check", "evaluate", "load", "train"]
+__all__ = ["check", "evaluate", "explain", "load", "train"]
 
 
 def check(experiment: EnsembleExperiment) -> CheckReport:
@@ -28,6 +28,18 @@ def check(experiment: EnsembleExperiment) -> CheckReport:
         return judge_members(experiment, open_members(experiment)).report
     except QuadratError as error:
         return CheckReport(errors=[str(error)])
+
+
+def explain(run: Run, table: Path | None, *, method: str, count: int) -> Any:
+    """Ensembles are explained member by member.
+
+    Raises:
+        UsageError: Always.
+    """
+    raise UsageError(
+        f"{run.folder} is an ensemble, whose members look at photos each in their own way; run "
+        "`quadrat explain` on the runs that it is made of."
+    )
 
 
 def load(folder: Path) -> PhotosEnsemble:

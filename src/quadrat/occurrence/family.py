@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import polars as pl
 
 from quadrat.engine import OnEpoch, Report
-from quadrat.errors import RunError
+from quadrat.errors import RunError, UsageError
 from quadrat.experiment import CheckReport
 from quadrat.occurrence import checking, training, trials
 from quadrat.occurrence.evaluating import evaluate_cells
@@ -15,8 +18,18 @@ from quadrat.occurrence.predictor import OccurrencePredictor
 from quadrat.occurrence.schema import OccurrenceExperiment
 from quadrat.occurrence.trials import data_key
 from quadrat.runs import History, Run, read_json
+from quadrat.tables import read_table
 
-__all__ = ["check", "data_key", "evaluate", "load", "prepare", "train", "validation_score"]
+__all__ = [
+    "check",
+    "data_key",
+    "evaluate",
+    "explain",
+    "load",
+    "prepare",
+    "train",
+    "validation_score",
+]
 
 
 def check(experiment: OccurrenceExperiment) -> CheckReport:
@@ -47,6 +60,30 @@ def validation_score(
     """Trains without a run folder; the primary score on the validation part."""
     chosen = points.validation_score if experiment.points else trials.validation_score
     return chosen(experiment, data, report=report)
+
+
+class Explanations(NamedTuple):
+    """What a run knows of its inputs: tables by name, and no pictures of samples."""
+
+    tables: Mapping[str, pl.DataFrame]
+    sheets: Sequence[Any] = ()
+
+
+def explain(run: Run, table: Path | None, *, method: str, count: int) -> Explanations:
+    """The importance of the environment, as it was measured on the judged cells.
+
+    Raises:
+        UsageError: A table or method was given, or the run does not read the environment.
+    """
+    if table is not None or method != "auto":
+        raise UsageError("--data and --method explain photos; a species run explains itself.")
+    path = run.path("importance.parquet")
+    if not path.exists():
+        raise UsageError(
+            f"{run.folder} does not read the environment (network.environment_input), so there is "
+            "no importance of inputs to tell."
+        )
+    return Explanations({"importance": read_table(path)})
 
 
 def evaluate(run: Run, table: Path | None, into: Path | None = None) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from quadrat.errors import RunError
+from quadrat.errors import RunError, UsageError
 from quadrat.photos import preparation
 from quadrat.photos.checking import check
 from quadrat.photos.evaluating import answer_table, score_table
@@ -17,7 +17,19 @@ from quadrat.photos.trials import data_key, prepare, validation_score
 from quadrat.runs import Run
 from quadrat.tables import write_table
 
-__all__ = ["check", "data_key", "evaluate", "load", "prepare", "train", "validation_score"]
+if TYPE_CHECKING:
+    from quadrat.photos.explain.explaining import Explanations
+
+__all__ = [
+    "check",
+    "data_key",
+    "evaluate",
+    "explain",
+    "load",
+    "prepare",
+    "train",
+    "validation_score",
+]
 
 
 def evaluate(run: Run, table: Path | None, into: Path | None = None) -> dict[str, Any]:
@@ -51,6 +63,21 @@ def evaluate(run: Run, table: Path | None, into: Path | None = None) -> dict[str
     if experiment.run.refit:
         by_what = "one model that learnt from all samples of the training table"
     return score_table(run, experiment, answered, by_what=by_what)
+
+
+def explain(run: Run, table: Path | None, *, method: str, count: int) -> Explanations:
+    """Explains what a finished run says of a table; see `quadrat.photos.explain.explaining`.
+
+    Raises:
+        UsageError: There is no table, or the model cannot be explained so.
+        DataError: The table cannot be used.
+    """
+    if table is None:
+        raise UsageError("photos are explained one by one: give their table with --data.")
+    from quadrat.photos.explain import explaining
+
+    predictor = load(run.folder)
+    return explaining.explain(predictor, predictor.samples(table), method=method, count=count)
 
 
 def load(folder: Path) -> PhotosPredictor:

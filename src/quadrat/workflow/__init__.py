@@ -16,6 +16,7 @@ _EXPORTS = {
     "draw_year": "quadrat.workflow.places",
     "ensemble": "quadrat.workflow.combining",
     "evaluate": "quadrat.workflow.evaluation",
+    "explain": "quadrat.workflow.explaining",
     "import_model": "quadrat.workflow.importing",
     "load_experiment": "quadrat.workflow.experiments",
     "make_map": "quadrat.workflow.maps",
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from quadrat.workflow.evaluation import evaluate as evaluate
     from quadrat.workflow.evaluation import report as report
     from quadrat.workflow.experiments import load_experiment as load_experiment
+    from quadrat.workflow.explaining import explain as explain
     from quadrat.workflow.importing import import_model as import_model
     from quadrat.workflow.maps import make_map as make_map
     from quadrat.workflow.places import draw_year as draw_year
