@@ -32,7 +32,7 @@ def check(experiment: PhotosExperiment) -> CheckReport:
     """
     try:
         require_primary(experiment)
-        prepared = prepare(experiment)
+        prepared = prepare(experiment, tell_cleaning=True)
         facts = _estimates(experiment, prepared)
     except QuadratError as error:
         return CheckReport(errors=[str(error)])

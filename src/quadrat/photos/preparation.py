@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from quadrat.engine import current_progress
 from quadrat.errors import DataError
 from quadrat.experiment import CheckReport
+from quadrat.photos.cleaning.findings import CleanedPhoto, CleaningLog
+from quadrat.photos.cleaning.settings import cleaning_of
 from quadrat.photos.samples.audit import PhotoAudit, audit_photos, audit_targets, keep_readable
 from quadrat.photos.samples.external import compared, load_external, shared_photos
 from quadrat.photos.samples.loading import Samples, load_samples
@@ -18,6 +20,7 @@ from quadrat.photos.samples.parts import Part, joined_parts
 from quadrat.photos.sampling.order import sample_order
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.runtime.balance import Balance, Identity
+from quadrat.runtime.cleaning.photos import NOTHING, Cleaning
 from quadrat.splits import Folds, combine, find_leaks, make_folds, shift_report
 
 
@@ -30,12 +33,14 @@ class Prepared:
         folds: How they are parted.
         report: What was found.
         external: Samples of other data sets, to learn from in every fold.
+        cleaned: What cleaning does to each photo, where that was asked for.
     """
 
     samples: Samples
     folds: Folds
     report: CheckReport
     external: Part | None = None
+    cleaned: tuple[CleanedPhoto, ...] = ()
 
     @property
     def groups(self) -> NDArray[np.str_]:
@@ -45,11 +50,12 @@ class Prepared:
         return np.array([str(row) for row in range(len(self.samples))], dtype=np.str_)
 
 
-def prepare(experiment: PhotosExperiment) -> Prepared:
+def prepare(experiment: PhotosExperiment, *, tell_cleaning: bool = False) -> Prepared:
     """Reads samples, looks at photos and targets, and makes the folds.
 
     Args:
         experiment: The experiment.
+        tell_cleaning: Also clean every photo, to tell what that does.
 
     Raises:
         DataError: The tables cannot be read, the folds cannot be made, or too few photos are
@@ -57,20 +63,22 @@ def prepare(experiment: PhotosExperiment) -> Prepared:
     """
     samples = load_samples(experiment, experiment.data.table, require_targets=True)
     report = CheckReport(facts={"table": f"{len(samples):,} samples, {_views(samples):,} photos"})
+    log = CleaningLog(cleaning_of(experiment.clean) if tell_cleaning else NOTHING)
     audit: PhotoAudit | None = None
     copies = np.full(len(samples), None, dtype=object)
     if experiment.opens_photos:
-        samples, audit = _readable(experiment, samples, report, "training")
+        samples, audit = _readable(experiment, samples, report, log, "training")
         copies = audit.copies[audit.readable]
     folds = folds_of(experiment, samples)
     report.warnings.extend(str(leak) for leak in find_leaks(folds, "the photo", copies))
     report.warnings.extend(_odd_targets(experiment, samples))
     _report_folds(experiment, samples, folds, report)
-    external = _external(experiment, samples, audit, report)
+    external = _external(experiment, samples, audit, report, log)
     report.errors.extend(_demands(experiment, folds))
     report.errors.extend(_order_problems(experiment, samples, folds, external))
-    _report_test(experiment, report)
-    return Prepared(samples, folds, report, external)
+    _report_test(experiment, report, log)
+    log.tell(report)
+    return Prepared(samples, folds, report, external, tuple(log.photos))
 
 
 def _odd_targets(experiment: PhotosExperiment, samples: Samples) -> list[str]:
@@ -84,6 +92,7 @@ def _external(
     samples: Samples,
     audit: PhotoAudit | None,
     report: CheckReport,
+    log: CleaningLog,
 ) -> Part | None:
     """Reads the tables of other data sets, and looks at them as at our own."""
     parts, table = [], []
@@ -91,7 +100,7 @@ def _external(
         part, name = load_external(experiment, section), section.table.name
         audits = None
         if audit is not None:
-            kept, theirs = _readable(experiment, part.samples, report, name)
+            kept, theirs = _readable(experiment, part.samples, report, log, name)
             audits = audit, theirs
             if len(kept) < len(part):
                 part = part.take(theirs.readable)
@@ -149,7 +158,11 @@ def _views(samples: Samples) -> int:
 
 
 def _readable(
-    experiment: PhotosExperiment, samples: Samples, report: CheckReport, what: str
+    experiment: PhotosExperiment,
+    samples: Samples,
+    report: CheckReport,
+    log: CleaningLog,
+    what: str,
 ) -> tuple[Samples, PhotoAudit]:
     """Looks at every photo; notes what is wrong, and leaves out what cannot be read.
 
@@ -157,9 +170,10 @@ def _readable(
         The samples that are left, and what was found about all.
     """
     least = experiment.data.min_readable
-    audit = _audit(experiment, samples)
+    audit = _audit(experiment, samples, log.clean)
     kept = keep_readable(samples, audit, least)
     report.warnings.extend(audit.warnings(least))
+    log.add(what, kept, audit.marks)
     if len(kept) < len(samples):
         report.warnings.append(
             f"{len(samples) - len(kept)} {what} samples are left out: their photos cannot be read"
@@ -167,10 +181,11 @@ def _readable(
     return kept, audit
 
 
-def _audit(experiment: PhotosExperiment, samples: Samples) -> PhotoAudit:
+def _audit(experiment: PhotosExperiment, samples: Samples, clean: Cleaning) -> PhotoAudit:
     with current_progress().task("looking at photos", _views(samples)) as task:
         return audit_photos(
             samples,
+            clean=clean,
             workers=experiment.run.workers,
             progress=lambda done, total: task.advance(),
         )
@@ -219,7 +234,7 @@ def _order_problems(
     return found
 
 
-def _report_test(experiment: PhotosExperiment, report: CheckReport) -> None:
+def _report_test(experiment: PhotosExperiment, report: CheckReport, log: CleaningLog) -> None:
     """Looks at the samples that a submission predicts, and at what they lack."""
     data = experiment.data
     if data.test is None:
@@ -227,7 +242,7 @@ def _report_test(experiment: PhotosExperiment, report: CheckReport) -> None:
     samples = load_samples(experiment, data.test, require_targets=False)
     report.facts["test"] = f"{len(samples):,} samples, {_views(samples):,} photos"
     if experiment.opens_photos:
-        _readable(experiment, samples, report, "test")
+        _readable(experiment, samples, report, log, "test")
     known = [
         *zip(data.numeric, ~np.isnan(samples.numeric).T, strict=True),
         *zip(data.categorical, samples.categorical.T, strict=True),

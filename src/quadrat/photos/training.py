@@ -11,6 +11,7 @@ import numpy as np
 
 from quadrat.engine import Backend, OnEpoch, current_progress
 from quadrat.errors import DataError
+from quadrat.photos.cleaning.findings import cleaning_table
 from quadrat.photos.field.tables import shared_errors, write_shared
 from quadrat.photos.judging import HeldOut, judge, oof_table
 from quadrat.photos.learner import NetworkLearner
@@ -59,9 +60,11 @@ def train(
     """
     require_primary(experiment)
     backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
-    prepared = prepare(experiment)
+    prepared = prepare(experiment, tell_cleaning=True)
     if backend.is_main:
         write_json(run.path("check.json"), report_json(prepared.report))
+        if prepared.cleaned:
+            write_table(cleaning_table(prepared.cleaned), run.path("cleaning.parquet"))
     if prepared.report.errors:
         raise DataError("the data cannot be used for training.", prepared.report.errors)
     for warning in prepared.report.warnings:

@@ -10,16 +10,20 @@ import hashlib
 import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quadrat.errors import DataError
+from quadrat.photos.cleaning.findings import Marks, marks_of
 from quadrat.photos.samples.loading import Samples
 from quadrat.photos.samples.quality import SIDE, Quality, by_name, quality_of, quality_warnings
 from quadrat.photos.views.threads import in_threads
 from quadrat.runtime.balance import Balance
+from quadrat.runtime.cleaning.photos import NOTHING, Cleaning
 from quadrat.runtime.images import PhotoError, open_photo
 from quadrat.splits import Fold, Leak, find_leaks
 
@@ -41,6 +45,7 @@ class PhotoAudit:
             the sample's, None where there is no other sample with such a photo.
         leaks: Copies that lie on two sides of a fold.
         qualities: Photo as the table names it → how sharp and bright it is.
+        marks: File → what cleaning takes away from it, where that was asked for.
         hashes: File → hash of its contents.
     """
 
@@ -50,6 +55,7 @@ class PhotoAudit:
     copies: NDArray[np.object_]
     leaks: tuple[Leak, ...] = ()
     qualities: Mapping[str, Quality] = field(default_factory=dict)
+    marks: Mapping[Path, Marks] = field(default_factory=dict)
     hashes: Mapping[Path, str] = field(default_factory=dict)
 
     @property
@@ -82,6 +88,7 @@ def audit_photos(
     samples: Samples,
     *,
     folds: Iterable[Fold] = (),
+    clean: Cleaning = NOTHING,
     workers: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> PhotoAudit:
@@ -90,6 +97,7 @@ def audit_photos(
     Args:
         samples: Whose photos.
         folds: Folds over the samples, to look for copies on both sides.
+        clean: What photos are cleaned of, to note what that is.
         workers: Threads; 0 is one a core, at most eight.
         progress: Called with the number of photos done and of all.
     """
@@ -98,12 +106,15 @@ def audit_photos(
     unreadable: dict[Path, str] = {}
     hashes: dict[Path, str] = {}
     qualities: dict[Path, Quality] = {}
-    results = in_threads(_look_at, files, workers=workers)
+    marks: dict[Path, Marks] = {}
+    results = in_threads(partial(_look_at, clean=clean), files, workers=workers)
     for done, (path, (digest, seen)) in enumerate(zip(files, results, strict=True), start=1):
         if isinstance(seen, str):
             unreadable[path] = seen
         else:
-            qualities[path] = seen
+            qualities[path] = seen.quality
+            if seen.marks:
+                marks[path] = seen.marks
         if digest:
             hashes[path] = digest
         if progress:
@@ -117,6 +128,7 @@ def audit_photos(
         copies=copies,
         leaks=tuple(find_leaks(folds, "the photo", copies)),
         qualities=by_name(samples, qualities),
+        marks=marks,
         hashes=hashes,
     )
 
@@ -164,8 +176,20 @@ def audit_targets(samples: Samples, balance: Balance, *, tolerance: float) -> li
     return lines
 
 
-def _look_at(path: Path) -> tuple[str, Quality | str]:
-    """The hash of a file's contents, and the photo's quality or why it cannot be read."""
+class _Seen(NamedTuple):
+    """A photo that can be read.
+
+    Attributes:
+        quality: Before it is cleaned.
+        marks: What cleaning takes away, where anything is asked for.
+    """
+
+    quality: Quality
+    marks: Marks | None
+
+
+def _look_at(path: Path, clean: Cleaning) -> tuple[str, _Seen | str]:
+    """The hash of a file's contents, and what is seen in it or why it cannot be read."""
     try:
         contents = path.read_bytes()
     except FileNotFoundError:
@@ -174,9 +198,10 @@ def _look_at(path: Path) -> tuple[str, Quality | str]:
         return "", f"the file cannot be opened ({error.strerror})"
     digest = hashlib.sha256(contents).hexdigest()
     try:
-        return digest, quality_of(open_photo(io.BytesIO(contents), at_least=_GLANCE))
+        image = open_photo(io.BytesIO(contents), at_least=clean.decoded(_GLANCE))
     except PhotoError as error:
         return digest, error.why
+    return digest, _Seen(quality_of(image), marks_of(image, clean) if clean else None)
 
 
 def _copies(samples: Samples, hashes: dict[Path, str]) -> NDArray[np.object_]:
