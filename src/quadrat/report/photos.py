@@ -10,6 +10,7 @@ import numpy as np
 from quadrat.report import html, score_sections, sections
 from quadrat.report.contents import Contents
 from quadrat.report.html import Html, Section, element
+from quadrat.report.photos_cleaning import cleaning_section
 from quadrat.report.photos_data import (
     OOF_COLUMNS,
     Known,
@@ -63,6 +64,7 @@ def photos_sections(contents: Contents, summary: Summary, drawings: Drawings) ->
         ]
     found += [
         None if contents.is_ensemble else sections.training(contents, summary, drawings),
+        cleaning_section(contents),
         sections.data(contents),
         sections.experiment(contents),
         sections.provenance(contents),
