@@ -75,7 +75,7 @@ def test_a_training_writes_what_was_cleaned_and_a_check_counts_it(tmp_path: Path
     assert table["cropped"].to_list() == pytest.approx([0.1] * 7)
     facts = family.check(asked).facts
     assert facts["cleaning"].startswith("dates filled in 1 of 6 photos, at most ")
-    assert facts["cleaning"].endswith("% of a photo; 10% of the height cut off at the bottom")
+    assert facts["cleaning"].endswith(" % of a photo; 10 % of the height cut off at the bottom")
     assert facts["cleaning of test"].startswith("dates filled in 1 of 1 photos, at most ")
 
 
@@ -96,9 +96,11 @@ def test_photos_of_which_much_is_filled_in_are_named():
     log.photos.append(CleanedPhoto("training", "s12", "12.jpg", Marks((box,), 0.01, 0)))
     report = CheckReport()
     log.tell(report)
-    assert report.facts == {"cleaning": "dates filled in 13 of 13 photos, at most 20.0% of a photo"}
+    assert report.facts == {
+        "cleaning": "dates filled in 13 of 13 photos, at most 20.0 % of a photo"
+    }
     (line,) = report.warnings
-    assert "more than 3% of 12 photos" in line
+    assert "more than 3 % of 12 photos" in line
     assert line.endswith("9.jpg and 2 more")
 
 

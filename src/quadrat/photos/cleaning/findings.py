@@ -103,7 +103,7 @@ class CleaningLog:
         if much:
             more = f" and {len(much) - _LISTED} more" if len(much) > _LISTED else ""
             report.warnings.append(
-                f"clean.stamps fills in more than {_MUCH:.0%} of {len(much)} photos, which should "
+                f"clean.stamps fills in more than {100 * _MUCH:.0f} % of {len(much)} photos, which should "
                 f"be seen by a person: {', '.join(much[:_LISTED])}{more}"
             )
 
@@ -111,10 +111,12 @@ class CleaningLog:
         words = []
         if self.clean.stamps:
             stamped = [photo.marks.inpainted for photo in photos if photo.marks.boxes]
-            most = f", at most {max(stamped):.1%} of a photo" if stamped else ""
+            most = f", at most {100 * max(stamped):.1f} % of a photo" if stamped else ""
             words.append(f"dates filled in {len(stamped):,} of {len(photos):,} photos{most}")
         if self.clean.bottom_crop > 0.0:
-            words.append(f"{self.clean.bottom_crop:.0%} of the height cut off at the bottom")
+            words.append(
+                f"{100 * self.clean.bottom_crop:.0f} % of the height cut off at the bottom"
+            )
         return "; ".join(words)
 
 
