@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from quadrat.photos.fusion.base import FusionSpec, SampleViews, fusions
-from quadrat.photos.fusion.joining import Joined
-from quadrat.photos.fusion.metadata import Metadata
-from quadrat.photos.fusion.tokens import TokenSequences, masked_mean
+from quadrat.photos.fusion.base import FusionSpec, fusions
+from quadrat.photos.fusion.stacked import StackedFusion
 
 KERNEL = 5
 
@@ -36,7 +34,7 @@ class _GatedConvolution(nn.Module):
 
 
 @fusions.register("gated-conv", summary="gated convolutions along the places of all views")
-class GatedConvFusion(nn.Module):
+class GatedConvFusion(StackedFusion):
     """Gated depthwise convolutions over the sequence of all places, then their mean.
 
     The gate is that of Dauphin, Fan, Auli & Grangier (2017), "Language modeling with gated
@@ -47,16 +45,4 @@ class GatedConvFusion(nn.Module):
     """
 
     def __init__(self, spec: FusionSpec) -> None:
-        super().__init__()
-        self.tokens = TokenSequences(spec, places=False)
-        self.layers = nn.ModuleList(_GatedConvolution(spec) for _ in range(spec.layers))
-        self.out_norm = nn.LayerNorm(spec.hidden)
-        self.joined = Joined(spec, spec.hidden)
-
-    def forward(self, views: SampleViews, metadata: Metadata) -> Tensor:
-        """Views and metadata of B samples to ``(B, H)``."""
-        values, mask, _ = self.tokens(views)
-        for layer in self.layers:
-            values = layer(values, mask)
-        fused: Tensor = self.joined(masked_mean(self.out_norm(values), mask), metadata)
-        return fused
+        super().__init__(spec, _GatedConvolution)

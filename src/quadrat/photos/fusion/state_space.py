@@ -7,11 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from quadrat.photos.fusion.base import FusionSpec, SampleViews, fusions
-from quadrat.photos.fusion.joining import Joined
-from quadrat.photos.fusion.metadata import Metadata
+from quadrat.photos.fusion.base import FusionSpec, fusions
 from quadrat.photos.fusion.scan import fast_scan
-from quadrat.photos.fusion.tokens import TokenSequences, masked_mean
+from quadrat.photos.fusion.stacked import StackedFusion
 
 STATES = 16
 """N, numbers that a channel remembers."""
@@ -82,7 +80,7 @@ class _Block(nn.Module):
 
 
 @fusions.register("state-space", summary="selective state spaces along the places of all views")
-class StateSpaceFusion(nn.Module):
+class StateSpaceFusion(StackedFusion):
     """Selective state spaces over the sequence of all places, then the places' mean.
 
     Args:
@@ -90,16 +88,4 @@ class StateSpaceFusion(nn.Module):
     """
 
     def __init__(self, spec: FusionSpec) -> None:
-        super().__init__()
-        self.tokens = TokenSequences(spec, places=False)
-        self.layers = nn.ModuleList(_Block(spec) for _ in range(spec.layers))
-        self.out_norm = nn.LayerNorm(spec.hidden)
-        self.joined = Joined(spec, spec.hidden)
-
-    def forward(self, views: SampleViews, metadata: Metadata) -> Tensor:
-        """Views and metadata of B samples to ``(B, H)``."""
-        values, mask, _ = self.tokens(views)
-        for layer in self.layers:
-            values = layer(values, mask)
-        fused: Tensor = self.joined(masked_mean(self.out_norm(values), mask), metadata)
-        return fused
+        super().__init__(spec, _Block)
