@@ -100,7 +100,7 @@ def test_photos_of_which_much_is_filled_in_are_named():
         "cleaning": "dates filled in 13 of 13 photos, at most 20.0 % of a photo"
     }
     (line,) = report.warnings
-    assert "more than 3 % of 12 photos" in line
+    assert "more than 3 % of a photo, in 12 that" in line
     assert line.endswith("9.jpg and 2 more")
 
 

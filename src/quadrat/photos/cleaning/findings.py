@@ -103,8 +103,8 @@ class CleaningLog:
         if much:
             more = f" and {len(much) - _LISTED} more" if len(much) > _LISTED else ""
             report.warnings.append(
-                f"clean.stamps fills in more than {100 * _MUCH:.0f} % of {len(much)} photos, which should "
-                f"be seen by a person: {', '.join(much[:_LISTED])}{more}"
+                f"clean.stamps fills in more than {100 * _MUCH:.0f} % of a photo, in "
+                f"{len(much)} that should be seen by a person: {', '.join(much[:_LISTED])}{more}"
             )
 
     def _words(self, photos: Sequence[CleanedPhoto]) -> str:
