@@ -68,7 +68,7 @@ def _draw(sheet: Sheet) -> Figure:
         axes[0, target + 1].set_title(_said(sheet, target), fontsize=8)
     left_off = len(sheet.pictures) - views
     more = f"; {left_off} further views are not shown" if left_off else ""
-    figure.supxlabel(f"{sheet.meaning}; red adds, blue takes away{more}", fontsize=8)
+    figure.supxlabel(f"{sheet.meaning}{more}", fontsize=8)
     return figure
 
 

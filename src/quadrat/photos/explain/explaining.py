@@ -23,10 +23,13 @@ from quadrat.photos.samples.loading import Samples
 Array = NDArray[np.float64]
 
 _METHODS: Mapping[str, tuple[Callable[[Subject], Array], str]] = {
-    "density": (density, "amount at each place"),
-    "gradcam": (gradcam, "gradient × activation, in standard deviations"),
-    "occlusion": (occlusion, "change when a place is covered"),
-    "rollout": (rollout, "attention, the same for all targets"),
+    "density": (density, "amount at each place; red is more"),
+    "gradcam": (
+        gradcam,
+        "gradient × activation, in standard deviations; red adds, blue takes",
+    ),
+    "occlusion": (occlusion, "change when a place is covered; red adds, blue takes"),
+    "rollout": (rollout, "attention, the same for all targets; red is more"),
 }
 
 

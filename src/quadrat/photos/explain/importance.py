@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from quadrat.engine import current_progress
 from quadrat.photos.predictor import PhotosPredictor
 from quadrat.photos.samples.loading import Samples
 from quadrat.scoring import primary_direction, regression_scores, weight_vector
@@ -42,14 +43,16 @@ def permutation_importance(predictor: PhotosPredictor, samples: Samples) -> pl.D
     better = 1.0 if primary_direction(score) else -1.0
     rng = np.random.default_rng(predictor.experiment.seed)
     rows = []
-    for place, name in enumerate(names):
-        drops = []
-        for _ in range(REPEATS):
-            order = rng.permutation(len(samples))
-            changed, _ = _score(predictor, _exchanged(samples, place, len(data.numeric), order))
-            drops.append(better * (whole - changed))
-        lower, upper = np.quantile(drops, [0.05, 0.95])
-        rows.append((name, score, float(np.mean(drops)), float(lower), float(upper)))
+    with current_progress().task("metadata exchanged", len(names)) as task:
+        for place, name in enumerate(names):
+            drops = []
+            for _ in range(REPEATS):
+                order = rng.permutation(len(samples))
+                changed, _ = _score(predictor, _exchanged(samples, place, len(data.numeric), order))
+                drops.append(better * (whole - changed))
+            lower, upper = np.quantile(drops, [0.05, 0.95])
+            rows.append((name, score, float(np.mean(drops)), float(lower), float(upper)))
+            task.advance()
     frame = pl.DataFrame(rows, schema=["column", "score", "drop", "lower", "upper"], orient="row")
     return frame.sort("drop", descending=True)
 

@@ -40,7 +40,7 @@ def _gradcam(subject: Subject, member: Member) -> Array:
     network = member.network.to(subject.source.device).eval()
     with torch.enable_grad(), recorded(part) as recorder:
         pixels = subject.pixels.clone().requires_grad_()
-        parameters = network(subject.batch(member, pixels)).parameters
+        parameters = network(subject.batch(member, subject.hold(pixels))).parameters
         means = network.distribution.mean(parameters)[0]
         state = recorder.state
         if state is None or (state.values.ndim == 3 and state.grid is None):
@@ -74,7 +74,7 @@ def _rollout(subject: Subject, member: Member) -> Array:
     network = member.network.to(subject.source.device).eval()
     last = parts[-1]
     with torch.no_grad(), attentions(parts) as layers, recorded(last) as recorder:
-        network(subject.batch(member, subject.pixels))
+        network(subject.batch(member, subject.hold(subject.pixels)))
     rolled = roll(layers)
     prefix = int(getattr(last.model, "num_prefix_tokens", 0))
     row = rolled[:, 0] if prefix and reads_class_token(last.model) else rolled[:, prefix:].mean(1)
@@ -115,7 +115,7 @@ def density(subject: Subject) -> Array:
             raise UsageError(
                 "density maps need head.kind = 'density'; use --method gradcam or occlusion."
             )
-        views, _ = network.see(subject.batch(member, subject.pixels), 1)
+        views, _ = network.see(subject.batch(member, subject.hold(subject.pixels)), 1)
         found = network.head.density(views) @ network.head.summing.T
         maps.append(found.double().cpu().numpy())
     return np.asarray(np.mean(maps, axis=0))

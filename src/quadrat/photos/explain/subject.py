@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from quadrat.photos.batches import PhotoBatch
+from quadrat.photos.encoders import Held
 from quadrat.photos.fusion import Metadata
 from quadrat.photos.member import Member
 from quadrat.photos.predictions import Answer
@@ -50,14 +51,18 @@ class Subject:
         rounded: NDArray[np.uint8] = (255.0 * values.clip(0.0, 1.0)).round().astype(np.uint8)
         return rounded.transpose(0, 2, 3, 1)
 
-    def batch(self, member: Member, pixels: Tensor) -> PhotoBatch:
+    def hold(self, pixels: Tensor) -> Held:
+        """What the frozen part of the encoder, which all members share, says of views."""
+        return self.source.encoder.to(self.source.device).hold(pixels)
+
+    def batch(self, member: Member, held: Held) -> PhotoBatch:
         """The sample several times, with changed photos, as a member's network takes it.
 
         Args:
             member: The member.
-            pixels: Its V views, n times one after the other ``(nV, 3, H, W)``.
+            held: What `hold` says of its V views, n times one after the other ``(nV, …)``.
         """
-        count, device = len(pixels) // len(self.slot), self.source.device
+        count, device = len(held[0]) // len(self.slot), self.source.device
         owner = torch.arange(count, device=device).repeat_interleave(len(self.slot))
         encoded = member.metadata.encode(self.sample.numeric, self.sample.categorical)
         nothing = torch.zeros(count, dtype=torch.int64, device=device)
@@ -65,7 +70,7 @@ class Subject:
         maps = None if depth is None else depth.take(torch.arange(len(self.slot)), 0)
         return PhotoBatch(
             index=nothing.cpu(),
-            views=self.source.encoder.to(device).hold(pixels),
+            views=held,
             owner=owner,
             slot=self.slot.repeat(count),
             metadata=Metadata.of(encoded, device).take(nothing),
@@ -79,12 +84,12 @@ class Subject:
         """The members' mean predictions before balance, in the targets' units ``(n, T)``.
 
         Args:
-            pixels: As in `batch`.
+            pixels: Its V views, n times one after the other ``(nV, 3, H, W)``.
         """
-        said = []
+        said, held = [], self.hold(pixels)
         for member in self.members:
             network = member.network.to(self.source.device).eval()
-            parameters = network(self.batch(member, pixels)).parameters.double().cpu().numpy()
+            parameters = network(self.batch(member, held)).parameters.double().cpu().numpy()
             floor, distribution = np.array(member.floor), network.distribution
             said.append(Answer(parameters, member.scaler, floor, distribution).prediction().mean)
         mean: Array = np.mean(said, axis=0)
