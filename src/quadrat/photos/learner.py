@@ -197,8 +197,10 @@ class _Training:
         self.learner, self.experiment = learner, learner.experiment
         self.train, self.inner = train, inner
         self.seed = self.experiment.seed * 1_000 + fold
-        data, samples = self.experiment.data, train.samples
-        self.learnt = train.joined()
+        parts = learner.source.plan.parts
+        self.own, self.judged = train.parted(parts), inner.parted(parts)
+        self.learnt = self.own.joined()
+        data, samples = self.experiment.data, self.own.samples
         self.metadata = MetadataEncoder.fit(
             samples.numeric,
             self.learnt.samples.categorical,
@@ -210,7 +212,7 @@ class _Training:
         self.floor = lowest_values(samples.targets)
         self.depth = self._fit_depth()
         self.network = self._build()
-        self.network.standardise(self._photos(train))
+        self.network.standardise(self._photos(self.own))
         self.fit_start()
         self._begin_head()
 
@@ -247,12 +249,12 @@ class _Training:
                 f"negative, but training values of {', '.join(negative)} are.",
                 fix="correct these values, or use head.kind = 'mlp'.",
             )
-        means = np.nanmean(self.train.samples.targets, axis=0).tolist()
+        means = np.nanmean(self.own.samples.targets, axis=0).tolist()
         head.begin(self.scaler, means, self._places() if head.uses_tokens else 1.0)
 
     def _places(self) -> float:
         """How many places the views of a usual sample have together."""
-        encoder, samples = self.learner.encoder, self.train.samples
+        encoder, samples = self.learner.encoder, self.own.samples
         device = next(encoder.parameters()).device
         blank = torch.zeros(1, 3, *encoder.preprocessing.size, device=device)
         with torch.inference_mode():
@@ -274,7 +276,7 @@ class _Training:
         """
         if not self.network.begins_linear:
             return
-        parts = [self.learnt, self.inner] if with_inner else [self.learnt]
+        parts = [self.learnt, self.judged] if with_inner else [self.learnt]
         flips = MIRRORED[self.experiment.augment.flips]
         samples = [part.samples for part in parts] * len(flips)
         photos = [self._photos(part, Look(flip)) for flip in flips for part in parts]
@@ -323,7 +325,7 @@ class _Training:
 
     def validation(self) -> SampleBatches:
         """The inner rows, and where metadata may be absent, the same once more without them."""
-        samples = self.inner.samples
+        samples = self.judged.samples
         views = self.learner.source.views(samples, predict=True)
         depth = self.learner.source.depth_views(samples, self.depth)
         return self._batches(samples, views, depth, twice=self._judged_twice)
@@ -382,7 +384,7 @@ class _Training:
 
     def _auxiliary(self) -> AuxiliaryLoss:
         head = self.experiment.head
-        targets = self.scaler.transform(self.train.samples.targets)
+        targets = self.scaler.transform(self.own.samples.targets)
         return AuxiliaryLoss(
             bin_edges(targets, head.bins) if head.bins else None,
             target_weights(self.experiment),
@@ -392,7 +394,9 @@ class _Training:
         )
 
     def _answer(self, parameters: Array) -> Answer:
-        return Answer(parameters, self.scaler, np.array(self.floor), self.network.distribution)
+        parts, floor = self.learner.source.plan.parts, np.array(self.floor)
+        distribution = self.network.distribution
+        return Answer(parameters, self.scaler, floor, distribution, parts=parts)
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """The encoder and the rest, each with its learning rate."""

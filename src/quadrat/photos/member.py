@@ -82,10 +82,11 @@ class Member:
             hide_metadata: Answer as if no metadata were known.
             look: How photos are looked at.
         """
+        parts = source.plan.parts
         parameters, vectors = self._said(samples, source, hide_metadata, look)
         distance = None if self.likeness is None else self.likeness.distance(vectors)
         floor = np.array(self.floor)
-        return Answer(parameters, self.scaler, floor, self.network.distribution, distance)
+        return Answer(parameters, self.scaler, floor, self.network.distribution, distance, parts)
 
     def knowing(self, samples: Samples, groups: NDArray[np.str_], source: FeatureSource) -> Member:
         """The same member, which can tell how unlike its training samples others are.
@@ -101,7 +102,12 @@ class Member:
     def _said(
         self, samples: Samples, source: FeatureSource, hide_metadata: bool, look: Look
     ) -> tuple[Array, NDArray[np.float32]]:
-        """Parameters ``(N, T, P)`` and mean vectors ``(N, D)`` of samples."""
+        """Parameters ``(N, T, P)`` and mean vectors ``(N, D)`` of samples.
+
+        Where parts are samples of their own, these have parameters.
+        """
+        parts, count = source.plan.parts, len(samples)
+        samples = samples.parted(parts)
         device = source.device
         metadata = Metadata.of(self.metadata.encode(samples.numeric, samples.categorical), device)
         batches = SampleBatches(
@@ -114,7 +120,8 @@ class Member:
             device=device,
             depth=source.depth_views(samples, self.depth, look=look),
         )
-        return _forward(self.network.to(device), batches)
+        parameters, vectors = _forward(self.network.to(device), batches)
+        return parameters, vectors.reshape(count, parts, -1).mean(axis=1)
 
     @property
     def _heavy(self) -> bool:

@@ -93,6 +93,8 @@ class Answer(NamedTuple):
         distribution: What the parameters mean.
         distance: How far the samples are from those that it learnt from ``(N,)``; as in
             `Predictions`.
+        parts: How many rows of the parameters follow each other for one sample, whose amounts are
+            added up: ``(N · parts, T, P)``.
     """
 
     parameters: Array
@@ -100,6 +102,7 @@ class Answer(NamedTuple):
     floor: Array
     distribution: Distribution
     distance: Array | None = None
+    parts: int = 1
 
     def prediction(self) -> Prediction:
         """The answer in the targets' units."""
@@ -108,7 +111,10 @@ class Answer(NamedTuple):
             None if end is None else np.maximum(end, self.floor)
             for end in (given.lower, given.upper)
         )
-        return Prediction(np.maximum(given.mean, self.floor), given.sigma, lower, upper)
+        mean = np.maximum(given.mean, self.floor)
+        if self.parts > 1:  # they tell amounts and nothing else
+            return Prediction(mean.reshape(-1, self.parts, mean.shape[1]).sum(axis=1))
+        return Prediction(mean, given.sigma, lower, upper)
 
 
 def pool(answers: Sequence[Answer]) -> Prediction:

@@ -114,7 +114,9 @@ def _preprocessing(predictor: PhotosPredictor, members: list[dict[str, Any]]) ->
         "format_version": FORMAT_VERSION,
         "image": image,
         "depth": _depth_words(predictor),
-        "views": "a sample's vector is the mean of those of its photos",
+        "views": "each part of a photo answers alone, and the amounts are added up"
+        if experiment.views.as_samples
+        else "a sample's vector is the mean of those of its photos",
         "numeric": list(experiment.data.numeric),
         "categorical": list(experiment.data.categorical),
         "unknown": "numbers: 0 after standardising, and a flag 1; categories: position 0",

@@ -207,11 +207,15 @@ class FeatureSource:
         known = self._known.get((look, preprocessing, whole), _Known({}, ()))
         new = samples.take([not known.rows.keys() >= set(photos) for photos in samples.shots()])
         if len(new):
+            new = new.whole()
             fresh = self._encode(new, look, preprocessing, whole=whole)
             known = _joined(known, new, fresh, self.plan.slots)
             self._known[look, preprocessing, whole] = known
         firsts = [known.rows[photo] for photos in samples.shots() for photo in photos]
-        places = np.add.outer(firsts, np.arange(self.plan.slots)).ravel()
+        if samples.slots is None:
+            places = np.add.outer(firsts, np.arange(self.plan.slots)).ravel()
+        else:
+            places = np.array(firsts) + samples.slots
         arrays = tuple(chosen(array, places) for array in known.arrays)
         return HeldViews(arrays, self.see(samples).owner)
 

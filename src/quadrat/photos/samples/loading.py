@@ -35,6 +35,8 @@ class Samples:
         rows: The row of the file in which each sample begins; none where there is no file.
         beside: For each photo of each sample the files of ``views.extra`` beside it; none where
             there are no such.
+        slots: Which part of its photos each sample is ``(B,)``, where parts are samples of their
+            own; None where samples are whole.
     """
 
     ids: tuple[str, ...]
@@ -46,6 +48,7 @@ class Samples:
     frame: pl.DataFrame
     rows: tuple[int, ...] = ()
     beside: tuple[tuple[tuple[Path, ...], ...], ...] = ()
+    slots: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -74,7 +77,24 @@ class Samples:
             frame=self.frame[chosen],
             rows=tuple(self.rows[i] for i in chosen) if self.rows else (),
             beside=tuple(self.beside[i] for i in chosen) if self.beside else (),
+            slots=None if self.slots is None else self.slots[chosen],
         )
+
+    def parted(self, parts: int) -> Samples:
+        """Each sample once for every part of its photo, with its share of the targets.
+
+        Args:
+            parts: How many there are; samples stay whole where there is one.
+        """
+        if parts == 1:
+            return self
+        apart = self.take(np.repeat(np.arange(len(self)), parts))
+        slots = np.tile(np.arange(parts, dtype=np.int64), len(self))
+        return replace(apart, targets=apart.targets / parts, slots=slots)
+
+    def whole(self) -> Samples:
+        """Samples whose parts are samples, each once, for their photos; others as they are."""
+        return self if self.slots is None else replace(self.take(self.slots == 0), slots=None)
 
     def shots(self) -> tuple[tuple[tuple[Path, ...], ...], ...]:
         """The photos of each sample, each with the files of ``views.extra`` behind it."""
@@ -185,6 +205,7 @@ def joined_samples(parts: Sequence[Samples]) -> Samples:
         numeric=np.concatenate([part.numeric for part in parts]),
         categorical=np.concatenate([part.categorical for part in parts]),
         frame=pl.concat(frames, how="diagonal_relaxed"),
+        slots=None if parts[0].slots is None else np.concatenate([p.slots for p in parts]),
         beside=tuple(beside for part in parts for beside in part.beside),
     )
 

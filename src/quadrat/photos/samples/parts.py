@@ -44,6 +44,17 @@ class Part:
         places = np.arange(len(self))[np.asarray(index)]
         return Part(self.samples.take(places), self.labels[places], self.counts[places])
 
+    def parted(self, parts: int) -> Part:
+        """Each sample once for every part of its photos; as it is where there is one."""
+        if parts == 1:
+            return self
+        return Part(
+            self.samples.parted(parts),
+            np.repeat(self.labels, parts),
+            None if self.weights is None else np.repeat(self.weights, parts),
+            None if self.external is None else self.external.parted(parts),
+        )
+
     def joined(self) -> Part:
         """These samples with those of other data sets behind them, as one part."""
         return self if self.external is None else joined_parts([self, self.external])

@@ -100,6 +100,10 @@ def views_problems(views: ViewsSection) -> Iterator[Problem]:
         default = type(views).model_fields[key].default
         if getattr(views, key) != default and views.kind != kind:
             yield (key,), f"views.kind = '{views.kind}' has no {kind}; leave it out"
+    if views.as_samples and views.kind not in ("halves", "tiles"):
+        yield ("as_samples",), f"views.kind = '{views.kind}' has no parts that add up to the photo"
+    if views.as_samples and views.extra:
+        yield ("as_samples",), "photos of views.extra have no share of the targets; leave one out"
     sides = views.sides
     if not sides:
         return
@@ -194,6 +198,7 @@ def experiment_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
     yield from _column_problems(experiment)
     yield from _external_problems(experiment)
     yield from _extra_problems(experiment)
+    yield from _apart_problems(experiment)
     yield from network_problems(experiment)
     yield from _order_problems(experiment)
     yield from _field_problems(experiment)
@@ -316,6 +321,21 @@ def _column_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
             yield ("split", "by"), f"'{name}' is a target; groups come from other columns"
     if split.kind == "spatial-block" and data.lat is None:
         yield ("data", "lat"), "split.kind = 'spatial-block' needs data.lat and data.lon"
+
+
+def _apart_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
+    """What cannot be where parts of photos are samples."""
+    if not experiment.views.as_samples:
+        return
+    key = ("views", "as_samples")
+    if experiment.data.sample_columns:
+        yield key, "a sample is a set of photos, which have no known shares; leave it out"
+    if experiment.head.distribution != "point":
+        yield key, "how the errors of parts add up is not known; use head.distribution = 'point'"
+    if experiment.depth is not None:
+        yield key, "[depth] looks at whole photos; leave one out"
+    if experiment.augment.view_dropout > 0.0:
+        yield ("augment", "view_dropout"), "with views.as_samples a sample has one view"
 
 
 def _extra_problems(experiment: PhotosExperiment) -> Iterator[Problem]:

@@ -20,6 +20,12 @@ class ViewsSection(Section):
         "or all of it and smaller crops beside it.",
     )
     tiles: tuple[Count, Count] = Field((2, 2), description="tiles: how many, down and across.")
+    as_samples: bool = Field(
+        False,
+        description="halves, tiles: each part is a sample of its own, with its share of the "
+        "targets, and what is said of the parts of a photo is added up. For targets that add up "
+        "over an area (masses, counts) and spread evenly enough; not for means or indices.",
+    )
     crops: int = Field(4, ge=1, le=64, description="crops: how many, at places that are seeded.")
     crop_side: float = Field(
         0.5, gt=0.0, lt=1.0, description="crops: their sides as a share of the photo's."

@@ -81,10 +81,12 @@ class ViewPlan:
         boxes: Each part's (left, top, right, bottom) as shares of the photo's sides.
         extra: How many further photos are beside each; they are seen whole, in slots behind those
             of the parts.
+        apart: Whether each part is a sample of its own.
     """
 
     boxes: tuple[Box, ...] = (WHOLE,)
     extra: int = 0
+    apart: bool = False
 
     @classmethod
     def of(cls, section: ViewsSection) -> ViewPlan:
@@ -96,15 +98,24 @@ class ViewPlan:
             boxes = _tiles(*section.tiles)
         elif section.kind == "crops":
             boxes = (WHOLE, *_crops(section.crops, section.crop_side))
-        return cls(boxes, len(section.extra))
+        return cls(boxes, len(section.extra), section.as_samples)
 
     @property
     def slots(self) -> int:
         """How many views a photo has: its parts, and the photos beside it."""
         return len(self.boxes) + self.extra
 
+    @property
+    def parts(self) -> int:
+        """How many samples a sample of the table becomes."""
+        return self.slots if self.apart else 1
+
     def see(self, samples: Samples) -> SeenViews:
         """The views of samples: of each photo all parts and what is beside it, in line."""
+        if samples.slots is not None:
+            pairs = zip(samples.paths, samples.slots.tolist(), strict=True)
+            parts = tuple(View(paths[0], slot) for paths, slot in pairs)
+            return SeenViews(parts, np.arange(len(samples), dtype=np.int64), samples.slots)
         counts = [len(paths) for paths in samples.paths]
         views = tuple(
             View(path, slot)
