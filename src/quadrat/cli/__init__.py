@@ -75,14 +75,21 @@ def _click_error(error: Exception) -> None:
 
 
 def _foreign_option(name: str) -> str:
-    """A line for somebody who knows an option from the BirdNET geomodel, or nothing."""
+    """A line for somebody who knows an option from another program, or nothing."""
     from quadrat.occurrence.transfer.flags import TRAIN, advice
+    from quadrat.photos import flags
 
     known = TRAIN.get(name.lstrip("-").replace("-", "_"))
     if known is None:
-        return ""
-    how = f" Write --set {known.key}=VALUE." if known.key else ""
-    return f"{advice(name).strip()}{how}\n"
+        found = [flag.key for flag in flags.find(name) if flag.key]
+        return _line(flags.advice(name), found)
+    return _line(advice(name), [known.key] if known.key else [])
+
+
+def _line(words: str, keys: list[str]) -> str:
+    """A line of advice with how to set what it names; nothing where there is none."""
+    how = f" Write --set {keys[0]}=VALUE." if len(keys) == 1 else ""
+    return f"{words.strip()}{how}\n" if words else ""
 
 
 def _show_warning(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:

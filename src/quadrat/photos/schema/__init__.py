@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from quadrat.experiment import Experiment
+from quadrat.photos.flags import advice
 from quadrat.photos.schema import rules
 from quadrat.photos.schema.augment import AugmentSection
 from quadrat.photos.schema.balance import BalanceMethodSection, BalanceSection
@@ -93,6 +94,11 @@ class PhotosExperiment(Experiment):
         if not wanted or str(encoder.get("name", "")).startswith("precomputed:"):
             return content
         return {**content, "encoder": {"tokens": True, **encoder}}
+
+    @classmethod
+    def advice(cls, key: str) -> str:
+        """A sentence for somebody who knows a key as a flag of another program."""
+        return advice(key)
 
     @property
     def opens_photos(self) -> bool:
