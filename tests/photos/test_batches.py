@@ -77,6 +77,14 @@ def test_an_epoch_brings_every_sample_once_with_what_belongs_to_it():
     assert sorted(seen) == list(NAMES)
 
 
+def test_weights_come_with_their_samples():
+    for batch in batches(weights=np.array([1.0, 0.5, 0.25, 2.0])).epoch(0):
+        assert batch.weights is not None
+        wanted = [(1.0, 0.5, 0.25, 2.0)[NAMES.index(name)] for name in batch.sample_ids()]
+        assert batch.weights.tolist() == wanted
+    assert next(batches().epoch(0)).weights is None
+
+
 def test_an_epoch_can_be_taken_up_in_its_middle():
     whole = [batch.views[0] for batch in batches().epoch(5)]
     rest = [batch.views[0] for batch in batches().epoch(5, start=1)]

@@ -63,6 +63,14 @@ def test_unknown_targets_leave_the_loss(tmp_path: Path):
     assert (module.parameters_given.grad[1] == 0).all()  # type: ignore[index]
 
 
+def test_samples_count_in_the_loss_as_their_weights_say(tmp_path: Path):
+    targets = torch.tensor([[1.0] * 3, [3.0] * 3])
+    weights = torch.tensor([1.0, 0.25])
+    given = SimpleNamespace(targets=targets, metadata=None, weights=weights)
+    found = objective(tmp_path).loss(Given(torch.zeros(2, 3, 1)), given)
+    assert found.total.item() == pytest.approx((1.0 + 0.25 * 9.0) / 1.25)
+
+
 @pytest.mark.parametrize(
     ("loss", "score", "expected"),
     [

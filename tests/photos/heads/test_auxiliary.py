@@ -63,6 +63,17 @@ def test_intervals_are_learnt_by_cross_entropy_over_known_targets():
     assert bool(known)
 
 
+def test_a_sample_that_counts_twice_weighs_as_two_in_the_loss_of_intervals():
+    rng = np.random.default_rng(4)
+    targets, logits = torch.from_numpy(rng.normal(size=(3, 2))), torch.randn(3, 2, 4)
+    loss = AuxiliaryLoss(bin_edges(targets.numpy(), 4), (1.0, 0.5), bins_weight=1.0)
+    said = {"bins": logits}
+    weighed = loss.parts(said, targets, metadata(3), torch.tensor([1.0, 2.0, 1.0]))
+    twice = [0, 1, 1, 2]
+    repeated = loss.parts({"bins": logits[twice]}, targets[twice], metadata(4))
+    torch.testing.assert_close(weighed[0].value, repeated[0].value)
+
+
 def test_a_target_with_many_zeros_has_empty_intervals_and_a_finite_loss():
     targets = np.array([[0.0]] * 8 + [[1.0]] * 2)
     edges = bin_edges(targets, 5)
