@@ -8,13 +8,13 @@ from pydantic import Field, model_validator
 
 from quadrat.experiment import Experiment
 from quadrat.photos.flags import advice
-from quadrat.photos.schema import rules
 from quadrat.photos.schema.augment import AugmentSection
 from quadrat.photos.schema.balance import BalanceMethodSection, BalanceSection
 from quadrat.photos.schema.clean import CleanSection
 from quadrat.photos.schema.data import DataSection
 from quadrat.photos.schema.depth import DepthSection
 from quadrat.photos.schema.encoder import EncoderSection
+from quadrat.photos.schema.experiment_rules import experiment_problems
 from quadrat.photos.schema.external import ExternalSection
 from quadrat.photos.schema.field import FieldSection
 from quadrat.photos.schema.kinds import Size
@@ -22,6 +22,7 @@ from quadrat.photos.schema.learning import LossSection, PhotosOptimiser, PhotosR
 from quadrat.photos.schema.network import FusionSection, HeadSection
 from quadrat.photos.schema.network_rules import needs_tokens
 from quadrat.photos.schema.order import CurriculumSection, SamplingSection
+from quadrat.photos.schema.rules import raise_problems
 from quadrat.photos.schema.split import SplitSection
 from quadrat.photos.schema.tta import TtaSection
 from quadrat.photos.schema.views import ViewsSection
@@ -107,5 +108,5 @@ class PhotosExperiment(Experiment):
 
     @model_validator(mode="after")
     def _agree(self) -> PhotosExperiment:
-        rules.raise_problems(rules.experiment_problems(self))
+        raise_problems(experiment_problems(self))
         return self
