@@ -153,7 +153,7 @@ def test_the_run_must_not_change_in_between(tuned, base, tmp_path, experiment):
     shutil.copytree(base.folder, moved)
     made = tuned(start={"run": str(moved)}, optimiser={"epochs": 1})
     run = Run.create(tmp_path, made)
-    training._record_start(run, made, prepare(made))
+    training._record_start(run, made, prepare(made), Backend.create("cpu", "fp32"))
     file = moved / "folds" / "0" / "model.safetensors"
     file.write_bytes(base.path("folds/0/model.safetensors").read_bytes()[:-4] + b"\0\0\0\1")
     with pytest.raises(RunError, match="has changed since"):
