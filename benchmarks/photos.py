@@ -24,7 +24,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 LIMITS = {"lite0": 10.0, "dinov2": 2.0}
@@ -100,7 +99,7 @@ def _train(keys: list[str], out: Path) -> dict[str, Any]:
 def _decode(options: argparse.Namespace, folder: Path) -> int:
     from quadrat.runtime.images import ImagePreprocessing, load_view
 
-    file = _jpeg((2000, 1000))
+    file = _jpeg(folder)
     preprocessing = ImagePreprocessing(size=(options.size, options.size))
 
     def ours() -> None:
@@ -116,20 +115,16 @@ def _decode(options: argparse.Namespace, folder: Path) -> int:
     return int(best["ours"] > 0.012)
 
 
-def _jpeg(size: tuple[int, int]) -> bytes:
-    """Noise of several scales, which compresses about as grass does."""
-    rng = np.random.default_rng(0)
-    layers = [
-        np.asarray(
-            Image.fromarray(
-                rng.integers(0, 256, (size[1] // step, size[0] // step, 3)).astype(np.uint8)
-            ).resize(size, Image.Resampling.BICUBIC),
-            dtype=np.float32,
-        )
-        for step in (2, 8, 40)
-    ]
+def _jpeg(folder: Path) -> bytes:
+    """A rendered pasture of 2000 × 1000 pixels, as a camera would write it."""
+    from quadrat.worlds.pasture import make_pasture
+
+    size = (2000, 1000)
+    make_pasture(folder, photos=1, test_photos=0, states=1, dates_per_state=1, size=size)
+    (path,) = folder.rglob("*.jpg")
     file = io.BytesIO()
-    Image.fromarray(np.mean(layers, axis=0).astype(np.uint8)).save(file, "JPEG", quality=90)
+    with Image.open(path) as photo:
+        photo.save(file, "JPEG", quality=90)
     return file.getvalue()
 
 

@@ -133,6 +133,8 @@ class LiveViews:
         wanted = [(epoch, photo) for photo in self._photos(rows, drawn)]
         decoded = in_threads(self._load, wanted, workers=self.workers, ahead=len(rows))
         pixels = torch.from_numpy(np.concatenate(list(decoded)))
+        # Channels last: quicker convolutions on most devices, and no change for transformers.
+        pixels = pixels.to(memory_format=torch.channels_last)
         return self.hold(pixels.to(self.device, non_blocking=True))
 
     def share(self, rows: Tensor, epoch: int) -> Tensor:
