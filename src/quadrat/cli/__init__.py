@@ -76,20 +76,19 @@ def _click_error(error: Exception) -> None:
 
 def _foreign_option(name: str) -> str:
     """A line for somebody who knows an option from another program, or nothing."""
-    from quadrat.occurrence.transfer.flags import TRAIN, advice
-    from quadrat.photos import flags
+    from quadrat.occurrence.transfer.flags import FLAGS as OF_OCCURRENCE
+    from quadrat.photos.flags import FLAGS as OF_PHOTOS
 
-    known = TRAIN.get(name.lstrip("-").replace("-", "_"))
-    if known is None:
-        found = [flag.key for flag in flags.find(name) if flag.key]
-        return _line(flags.advice(name), found)
-    return _line(advice(name), [known.key] if known.key else [])
+    for flags in (OF_OCCURRENCE, OF_PHOTOS):
+        if found := flags.find(name):
+            return _line(flags.advice(name), [flag.key for flag in found if flag.key])
+    return ""
 
 
 def _line(words: str, keys: list[str]) -> str:
-    """A line of advice with how to set what it names; nothing where there is none."""
+    """A line of advice with how to set what it names."""
     how = f" Write --set {keys[0]}=VALUE." if len(keys) == 1 else ""
-    return f"{words.strip()}{how}\n" if words else ""
+    return f"{words.strip()}{how}\n"
 
 
 def _show_warning(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:

@@ -1,25 +1,11 @@
 """Flags and settings of four public systems in our words: the one table of names and keys.
 
-Messages about unknown keys and options are made from it, and the documentation is tested against
-it.
+The documentation is tested against it.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class Flag(NamedTuple):
-    """What became of a flag.
-
-    Args:
-        key: The key of the experiment file that does it; empty where none does.
-        note: How the values differ, or what does it instead.
-    """
-
-    key: str = ""
-    note: str = ""
-
+from quadrat.experiment.foreign import Flag, ForeignFlags
 
 _TABLE = Flag("data.table")
 _OUT = Flag("", "use `quadrat train … --out FOLDER`; every run has its own folder")
@@ -203,35 +189,4 @@ BEETLES: dict[str, Flag] = {
 }
 """Settings of the beetles regressor, which are constants in its programs."""
 
-PROGRAMS = (STARTER, DEPTH, DINOV3, BEETLES)
-
-
-def find(name: str) -> tuple[Flag, ...]:
-    """What became of a flag, once for each different answer of the programs that have it.
-
-    Args:
-        name: A key or an option, with or without dashes, in letters of any size.
-    """
-    plain = _plain(name)
-    return tuple(dict.fromkeys(flags[plain] for flags in PROGRAMS if plain in flags))
-
-
-def advice(name: str) -> str:
-    """The sentence for somebody who wrote a flag of another program, or nothing.
-
-    Args:
-        name: A key or an option, with or without dashes.
-    """
-    found = find(name)
-    if not found:
-        return ""
-    words = " or ".join(
-        f"'{flag.key}'{f' ({flag.note})' if flag.note else ''}" for flag in found if flag.key
-    )
-    if words:
-        return f" What other programs call '{_plain(name)}' is {words} here."
-    return f" What other programs call '{_plain(name)}': {found[0].note}."
-
-
-def _plain(name: str) -> str:
-    return name.lstrip("-").replace("-", "_").lower()
+FLAGS = ForeignFlags(STARTER, DEPTH, DINOV3, BEETLES, called="What other programs call '{}'")

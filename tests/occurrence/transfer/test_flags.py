@@ -10,11 +10,11 @@ from quadrat.errors import ExperimentError
 from quadrat.experiment import parse
 from quadrat.experiment.loading import inner_model
 from quadrat.occurrence.schema import OccurrenceExperiment
-from quadrat.occurrence.transfer.flags import TRAIN, advice
+from quadrat.occurrence.transfer.flags import FLAGS, TRAIN
 
 DOCS = Path(__file__).parents[3] / "docs" / "coming-from-geomodel.md"
 
-FLAGS = """
+EVERY = """
 data_path model_scale coord_harmonics week_harmonics habitat_head habitat_weight batch_size
 num_epochs lr weight_decay species_weight env_weight species_loss asl_gamma_pos asl_gamma_neg
 asl_clip focal_alpha focal_gamma pos_lambda neg_samples label_smoothing max_obs_per_species
@@ -38,7 +38,7 @@ def exists(key: str) -> bool:
 
 
 def test_every_flag_is_known():
-    assert set(TRAIN) == set(FLAGS.split())
+    assert set(TRAIN) == set(EVERY.split())
 
 
 @pytest.mark.parametrize("name", TRAIN)
@@ -55,9 +55,9 @@ def test_the_documentation_says_the_same(name):
 
 
 def test_no_advice_for_other_names():
-    assert advice("leaning_rate") == "" and advice("learning-rate") == ""
-    assert "'optimiser.learning_rate' here" in advice("--lr")
-    assert "'labels.min_observations' here" in advice("min-obs-per-species")
+    assert FLAGS.advice("leaning_rate") == "" and FLAGS.advice("learning-rate") == ""
+    assert "'optimiser.learning_rate'" in FLAGS.advice("--lr")
+    assert "'labels.min_observations' (counted on training cells) here" in FLAGS.advice("min-obs-per-species")
 
 
 @pytest.mark.parametrize("place", ["{}", "optimiser.{}", "--{}", "labels.{}"])

@@ -17,7 +17,7 @@ from quadrat.occurrence.schema.points import POINT_DEFAULTS, PointsSection
 from quadrat.occurrence.schema.settings import OccurrenceOptimiser, OccurrenceScore
 from quadrat.occurrence.schema.split import SplitSection
 from quadrat.occurrence.schema.start import StartSection, network_of_run
-from quadrat.occurrence.transfer.flags import advice
+from quadrat.occurrence.transfer.flags import FLAGS
 
 __all__ = [
     "WATCHLIST",
@@ -105,7 +105,7 @@ class OccurrenceExperiment(Experiment):
     @classmethod
     def advice(cls, key: str) -> str:
         """A sentence for somebody who knows a key as a flag of the BirdNET geomodel."""
-        return advice(key)
+        return FLAGS.advice(key)
 
     @model_validator(mode="after")
     def _unknown_is_not_absent(self) -> OccurrenceExperiment:

@@ -1,25 +1,11 @@
 """The command line of the BirdNET geomodel in our words: the one table of flags and keys.
 
-Messages about unknown keys and options are made from it, and the documentation is tested against
-it.
+The documentation is tested against it.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class Flag(NamedTuple):
-    """What became of a flag.
-
-    Args:
-        key: The key of the experiment file that does it; empty where none does.
-        note: How the values differ, or what does it instead.
-    """
-
-    key: str = ""
-    note: str = ""
-
+from quadrat.experiment.foreign import Flag, ForeignFlags
 
 TRAIN: dict[str, Flag] = {
     "data_path": Flag("data.table"),
@@ -86,21 +72,4 @@ TRAIN: dict[str, Flag] = {
 }
 """Flags of ``train.py``, without their dashes."""
 
-
-def advice(name: str) -> str:
-    """The sentence for somebody who wrote a flag of the geomodel, or nothing.
-
-    Args:
-        name: A key or an option, with or without dashes.
-    """
-    flag = TRAIN.get(name.lstrip("-").replace("-", "_"))
-    if flag is None:
-        return ""
-    if not flag.key:
-        return f" The geomodel's --{_plain(name)}: {flag.note}."
-    note = f" ({flag.note})" if flag.note else ""
-    return f" The geomodel's --{_plain(name)} is '{flag.key}' here{note}."
-
-
-def _plain(name: str) -> str:
-    return name.lstrip("-").replace("-", "_")
+FLAGS = ForeignFlags(TRAIN, called="The geomodel's --{}")

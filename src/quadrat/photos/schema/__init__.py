@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from quadrat.experiment import Experiment
-from quadrat.photos.flags import advice
+from quadrat.photos.flags import FLAGS
 from quadrat.photos.schema.augment import AugmentSection
 from quadrat.photos.schema.balance import BalanceMethodSection, BalanceSection
 from quadrat.photos.schema.clean import CleanSection
@@ -99,7 +99,7 @@ class PhotosExperiment(Experiment):
     @classmethod
     def advice(cls, key: str) -> str:
         """A sentence for somebody who knows a key as a flag of another program."""
-        return advice(key)
+        return FLAGS.advice(key)
 
     @property
     def opens_photos(self) -> bool:
