@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 
-class WeightAverage:
+class WeightAverage(ABC):
     """An average of a module's weights and buffers that moves with every update.
 
     Integer buffers are copied, not averaged: a counter of batches has no mean.
@@ -23,9 +24,9 @@ class WeightAverage:
         self.updates = 0
         self.weights = {name: t.detach().clone() for name, t in module.state_dict().items()}
 
+    @abstractmethod
     def share(self) -> float:
         """How far the present update goes from the average to the module's weights, 0 to 1."""
-        raise NotImplementedError
 
     @torch.no_grad()
     def update(self, module: nn.Module) -> None:
