@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,24 +17,14 @@ from numpy.typing import NDArray
 from quadrat.report.style import new_figure, styled
 from quadrat.runs import atomic_path
 
+if TYPE_CHECKING:
+    from quadrat.photos.explain.explaining import Sheet
+
 Array = NDArray[np.float64]
 
 _CELL = 2.3
 _MOST_ROWS = 24
 """Views on one sheet; those of a sample that has more are left off, and that is said."""
-
-
-class Sheet(Protocol):
-    """What a sheet shows; see `quadrat.photos.explain.explaining.Sheet`."""
-
-    sample: str
-    meaning: str
-    targets: tuple[str, ...]
-    pictures: NDArray[np.uint8]
-    maps: Array
-    predicted: Array
-    sigma: Array
-    truth: Array
 
 
 def write_sheets(sheets: Sequence[Sheet], folder: Path) -> list[Path]:
