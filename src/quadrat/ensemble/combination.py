@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quadrat.ensemble.held_out import photos_experiment
 from quadrat.ensemble.members import Member
 from quadrat.ensemble.pooling import Said, pool
+from quadrat.ensemble.reading import photos_experiment
 from quadrat.ensemble.schema import Method
 from quadrat.errors import DataError
 from quadrat.photos.learner import balance_of

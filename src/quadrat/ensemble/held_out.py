@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quadrat.ensemble.members import Member
 from quadrat.ensemble.pooling import Said
-from quadrat.errors import DataError, QuadratError
-from quadrat.photos.judging import HeldOut
-from quadrat.photos.preparation import Prepared, prepare
-from quadrat.photos.schema import PhotosExperiment
-from quadrat.photos.training import held_out_of
-from quadrat.photos.trials import data_key
+from quadrat.ensemble.reading import MemberRows, Reader, photos_experiment
+from quadrat.errors import DataError
+from quadrat.photos.preparation import Prepared
 
 Array = NDArray[np.float64]
 
@@ -58,30 +54,6 @@ class OutOfFold:
         return self.prepared.groups[self.prepared.folds.rows()]
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """A member's held-out rows, in its own order.
-
-    Attributes:
-        keys: Sample, and the how manieth time it is held out.
-        folds: Fold of every row.
-        groups: Group of every row.
-        words: How its samples were parted.
-        told: Its predictions.
-    """
-
-    keys: list[tuple[str, int]]
-    folds: NDArray[np.int64]
-    groups: NDArray[np.str_]
-    words: str
-    told: HeldOut
-
-
-def photos_experiment(member: Member) -> PhotosExperiment:
-    """The experiment of a member of the photos family."""
-    return cast("PhotosExperiment", member.experiment)
-
-
 def allowed_targets(members: Sequence[Member]) -> NDArray[np.bool_]:
     """Which members answer for which targets of the first ``(M, T)``.
 
@@ -120,10 +92,14 @@ def allowed_targets(members: Sequence[Member]) -> NDArray[np.bool_]:
     return allowed
 
 
-def read_out_of_fold(members: Sequence[Member]) -> OutOfFold:
+def read_out_of_fold(members: Sequence[Member], reader: Reader) -> OutOfFold:
     """The held-out predictions of all members.
 
     Their tables must still be there: groups and baselines come from them.
+
+    Args:
+        members: The members.
+        reader: Reads them.
 
     Raises:
         DataError: They are about other samples, other true values or other groups, or a table
@@ -131,8 +107,7 @@ def read_out_of_fold(members: Sequence[Member]) -> OutOfFold:
         RunError: A training table has changed since.
     """
     allowed = allowed_targets(members)
-    shared: dict[str, Prepared] = {}
-    first, *others = (_rows(member, shared) for member in members)
+    first, *others = (reader.rows(member) for member in members)
     orders = [np.arange(len(first.keys))]
     problems = []
     for member, rows in zip(members[1:], others, strict=True):
@@ -147,15 +122,15 @@ def read_out_of_fold(members: Sequence[Member]) -> OutOfFold:
             problems,
             fix="train them on the same table with the same [split] (kind, by, seed).",
         )
-    return _joined(members, [first, *others], orders, allowed, shared)
+    return _joined(members, [first, *others], orders, allowed, reader.prepared(members[0]))
 
 
 def _joined(
     members: Sequence[Member],
-    rows: Sequence[_Rows],
+    rows: Sequence[MemberRows],
     orders: Sequence[NDArray[np.int64]],
     allowed: NDArray[np.bool_],
-    shared: dict[str, Prepared],
+    prepared: Prepared,
 ) -> OutOfFold:
     targets = photos_experiment(members[0]).data.targets
     tables = []
@@ -171,7 +146,7 @@ def _joined(
     folds = [one.folds[order] for one, order in zip(rows, orders, strict=True)]
     alone = [np.where(np.isnan(t["photo_alone"]), t["balanced"], t["photo_alone"]) for t in tables]
     return OutOfFold(
-        prepared=shared[data_key(photos_experiment(members[0]))],
+        prepared=prepared,
         targets=targets,
         truth=tables[0]["truth"],
         said=[Said(t["raw"], t["sigma"], t["lower"], t["upper"]) for t in tables],
@@ -191,37 +166,7 @@ def spread(values: Array, own: Sequence[str], targets: Sequence[str]) -> Array:
     return wide
 
 
-def _rows(member: Member, shared: dict[str, Prepared]) -> _Rows:
-    """Reads a member; members with the same table and split share the reading of it."""
-    experiment = photos_experiment(member)
-    key = data_key(experiment)
-    try:
-        if key not in shared:
-            shared[key] = prepare(experiment)
-        prepared = shared[key]
-        told = held_out_of(member.run, experiment, prepared)
-    except QuadratError as error:
-        raise DataError(f"the member '{member.name}' cannot be judged again: {error}") from error
-    rows = prepared.folds.rows()
-    seen: dict[str, int] = {}
-    keys = []
-    for row in rows.tolist():
-        name = prepared.samples.ids[row]
-        seen[name] = seen.get(name, -1) + 1
-        keys.append((name, seen[name]))
-    stacked = HeldOut(
-        ids=tuple(name for name, _ in keys),
-        **{
-            name: np.concatenate([getattr(one, name) for one in told])
-            for name in HeldOut.__dataclass_fields__
-            if name != "ids"
-        },
-    )
-    folds = prepared.folds
-    return _Rows(keys, folds.fold_of_rows(), prepared.groups[rows], folds.words, stacked)
-
-
-def _differences(first: _Rows, other: _Rows) -> list[str]:
+def _differences(first: MemberRows, other: MemberRows) -> list[str]:
     """Why two members cannot be judged together, if they cannot."""
     mine, theirs = set(first.keys), set(other.keys)
     if mine != theirs:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from quadrat.ensemble.answering import Answering
 from quadrat.ensemble.combination import Combination
-from quadrat.ensemble.held_out import OutOfFold, photos_experiment, read_out_of_fold
+from quadrat.ensemble.held_out import OutOfFold, read_out_of_fold
 from quadrat.ensemble.members import Member
 from quadrat.ensemble.pooling import Said
+from quadrat.ensemble.reading import Reader, photos_experiment, require_sizes
 from quadrat.ensemble.schema import EnsembleExperiment
 from quadrat.errors import DataError
 from quadrat.experiment import CheckReport, ScoreSection
@@ -61,11 +62,12 @@ def judge_members(experiment: EnsembleExperiment, members: Sequence[Member]) -> 
         DataError: The members cannot be combined or judged together.
         UsageError: The primary score is not one of photos.
     """
-    report = CheckReport()
-    kept = _without_broken(experiment, members, report)
+    require_sizes(members)
+    report, reader = CheckReport(), Reader()
+    kept = _without_broken(experiment, members, report, reader)
     scored = scored_as(experiment, photos_experiment(kept[0]))
     require_primary(scored)
-    rows = read_out_of_fold(kept)
+    rows = read_out_of_fold(kept, reader)
     answering = Answering(experiment, kept, rows)
     held_out, own = answering.held_out(), _own_scores(rows, scored)
     prepared = _told_as(rows.prepared, kept, experiment)
@@ -73,7 +75,10 @@ def judge_members(experiment: EnsembleExperiment, members: Sequence[Member]) -> 
     metrics = _with_beside(metrics, _beside(answering, scored, own))
     report.facts["members"] = f"{len(kept)} runs, combined by {_WORDS[experiment.combine.method]}"
     report.facts["split"] = prepared.folds.words
-    report.tables["Members"] = _member_table(kept, answering, own, scored.score.primary)
+    if experiment.combine.sides is not None:
+        report.facts["photos"] = _size_words(experiment.combine.sides, kept)
+    skill = [reader.mean_r2(member) for member in kept]
+    report.tables["Members"] = _member_table(kept, answering, own, skill, scored.score.primary)
     report.warnings.extend(_findings(kept, rows, metrics, experiment))
     oof = oof_table(list(prepared.folds), held_out, rows.targets)
     return Judged(kept, answering.combination, metrics, oof, report)
@@ -95,26 +100,20 @@ def scored_as(experiment: EnsembleExperiment, first: PhotosExperiment) -> Photos
     return first.model_copy(update={"score": score, "seed": experiment.seed, "tta": once})
 
 
-def mean_r2(member: Member) -> float:
-    """The mean out-of-fold R² of the targets that a member answers for; NaN if none is known."""
-    per_target = member.run.metrics()["per_target"]
-    names = member.section.targets or tuple(per_target)
-    values = [per_target.get(name, {}).get("r2") for name in names]
-    known = [float(value) for value in values if value is not None]
-    return float(np.mean(known)) if known else float("nan")
-
-
 def _without_broken(
-    experiment: EnsembleExperiment, members: Sequence[Member], report: CheckReport
+    experiment: EnsembleExperiment,
+    members: Sequence[Member],
+    report: CheckReport,
+    reader: Reader,
 ) -> list[Member]:
     drop, kept = experiment.combine.drop_broken, []
     for member in members:
-        broken = mean_r2(member) < 0.0
+        skill = reader.mean_r2(member)
+        broken = skill < 0.0
         if broken:
             what = "left out" if drop else "set combine.drop_broken = true to leave it out"
             report.warnings.append(
-                f"{member.name} is worse than the mean (out-of-fold R² {mean_r2(member):.3f}): "
-                f"{what}"
+                f"{member.name} is worse than the mean (out-of-fold R² {skill:.3f}): {what}"
             )
         if not (broken and drop):
             kept.append(member)
@@ -205,18 +204,34 @@ def _told_as(
     if experiment.fitted:
         words += ", each fold with weights that were fitted on the others"
     facts = {**prepared.folds.facts, "members": len(members), "method": method}
+    if experiment.combine.sides is not None:
+        words += f"; photos {_size_words(experiment.combine.sides, members)}"
+        facts["predict_size"] = list(experiment.combine.sides)
     return replace(prepared, folds=replace(prepared.folds, words=words, facts=facts))
 
 
+def _size_words(size: tuple[int, int], members: Sequence[Member]) -> str:
+    """At which size members saw photos, and for how many it was another one than in training."""
+    asked = sum(member.predict_size is not None for member in members)
+    words = f"seen at {size[0]} by {size[1]} pixels"
+    if asked:
+        words += f", at which {asked} of {len(members)} runs answered their held-out samples anew"
+    return words
+
+
 def _member_table(
-    members: Sequence[Member], answering: Answering, own: Sequence[float], primary: str
+    members: Sequence[Member],
+    answering: Answering,
+    own: Sequence[float],
+    skill: Sequence[float],
+    primary: str,
 ) -> list[dict[str, Any]]:
     weights = answering.combination.weights
     shares = weights / weights.sum(axis=0)
     table = []
-    for member, score, share in zip(members, own, shares, strict=True):
+    for member, score, r2, share in zip(members, own, skill, shares, strict=True):
         row: dict[str, Any] = {"member": member.name, primary: _or_none(score)}
-        row["r2"] = _or_none(mean_r2(member))
+        row["r2"] = _or_none(r2)
         for target, value in zip(answering.rows.targets, share.tolist(), strict=True):
             row[f"share of {target}"] = value
         table.append(row)

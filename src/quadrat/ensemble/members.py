@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 from quadrat.ensemble.schema import EnsembleExperiment, MemberSection
 from quadrat.errors import DataError, QuadratError, RunError
 from quadrat.experiment import Experiment
+from quadrat.photos.predictor import PhotosPredictor
+from quadrat.photos.saving import own_size
 from quadrat.predictors import family_of
 from quadrat.runs import Run
 
@@ -30,12 +32,14 @@ class Member:
         run: Where it lies.
         experiment: Its experiment.
         section: What the ensemble asks of it.
+        predict_size: Height and width at which it is shown photos, where these are not its own.
     """
 
     name: str
     run: Run
     experiment: Experiment
     section: MemberSection = field(repr=False)
+    predict_size: tuple[int, int] | None = None
 
     @property
     def digest(self) -> str:
@@ -49,6 +53,8 @@ class Member:
             RunError: It cannot be loaded; the message names the member.
         """
         try:
+            if self.predict_size is not None:
+                return PhotosPredictor.load(self.run.folder, predict_size=self.predict_size)
             return family_of(self.experiment).load(self.run.folder)
         except (QuadratError, OSError, KeyError, ValueError) as error:
             raise RunError(
@@ -67,7 +73,7 @@ def open_members(experiment: EnsembleExperiment) -> list[Member]:
     members, problems = [], []
     for section in experiment.member:
         try:
-            members.append(open_member(section.run, section))
+            members.append(open_member(section.run, section, experiment.combine.sides))
         except QuadratError as error:
             problems.append(str(error))
     families = {member.experiment.family for member in members}
@@ -78,8 +84,15 @@ def open_members(experiment: EnsembleExperiment) -> list[Member]:
     return members
 
 
-def open_member(folder: Path, section: MemberSection) -> Member:
+def open_member(
+    folder: Path, section: MemberSection, predict_size: tuple[int, int] | None = None
+) -> Member:
     """A finished run.
+
+    Args:
+        folder: Where it lies.
+        section: What the ensemble asks of it.
+        predict_size: Height and width at which it is shown photos; its own by default.
 
     Raises:
         RunError: There is none in the folder, or not one that can be combined.
@@ -92,7 +105,9 @@ def open_member(folder: Path, section: MemberSection) -> Member:
             f"runs of: {', '.join(FAMILIES)}."
         )
     run.metrics()
-    return Member(run.folder.name, run, experiment, section)
+    if predict_size is not None and predict_size == own_size(run.folder):
+        predict_size = None
+    return Member(run.folder.name, run, experiment, section, predict_size)
 
 
 class Loaded:
@@ -125,10 +140,10 @@ class Loaded:
         try:
             return ask(member.load())
         finally:
-            _free()
+            free_memory()
 
 
-def _free() -> None:
+def free_memory() -> None:
     """Gives back what a member held: cycles in Python, and what the device keeps for later."""
     import torch
 

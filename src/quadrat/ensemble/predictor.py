@@ -7,9 +7,10 @@ from pathlib import Path
 import polars as pl
 
 from quadrat.ensemble.combination import Combination
-from quadrat.ensemble.held_out import photos_experiment, spread
+from quadrat.ensemble.held_out import spread
 from quadrat.ensemble.members import Loaded
 from quadrat.ensemble.pooling import Said
+from quadrat.ensemble.reading import photos_experiment
 from quadrat.ensemble.schema import EnsembleExperiment
 from quadrat.errors import DataError
 from quadrat.photos.predictions import Predictions

@@ -126,7 +126,7 @@ def _found(folder: Path, entry: dict[str, Any], experiment: EnsembleExperiment) 
             f"the member '{entry['name']}' of {folder} has moved: it is not in {looked}.\n"
             "Put it back, or make the ensemble again; with combine.copy = true it keeps members."
         )
-    member = replace(open_member(there[0], section), name=entry["name"])
+    member = replace(open_member(there[0], section, experiment.combine.sides), name=entry["name"])
     if member.digest != entry["metrics_sha256"]:
         raise RunError(
             f"the member '{member.name}' ({there[0]}) has other scores than when {folder} was "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from quadrat.experiment import (
@@ -17,6 +17,7 @@ from quadrat.experiment import (
     ScoreSection,
     Section,
 )
+from quadrat.photos.schema.kinds import Size, sides, size_in_range
 
 Method = Literal["mean", "median", "weighted"]
 Weight = Annotated[float, Field(ge=0.0)]
@@ -65,6 +66,22 @@ class CombineSection(Section):
         alias="copy",
         description="Copy the members into the run folder, so that it answers without them.",
     )
+    predict_size: Size | None = Field(
+        None,
+        description="Side, or [height, width], in pixels, at which all members see held-out and "
+        "new photos, instead of each at its own views.predict_size; what they say of held-out "
+        "photos is then computed again.",
+    )
+
+    @field_validator("predict_size")
+    @classmethod
+    def _in_range(cls, value: Size | None) -> Size | None:
+        return size_in_range(value)
+
+    @property
+    def sides(self) -> tuple[int, int] | None:
+        """Height and width of ``predict_size``."""
+        return None if self.predict_size is None else sides(self.predict_size)
 
 
 class EnsembleScore(ScoreSection):

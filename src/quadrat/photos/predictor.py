@@ -59,19 +59,28 @@ class PhotosPredictor:
         self.balance = balance_of(experiment)
 
     @classmethod
-    def load(cls, folder: Path | str, *, device: str = "auto") -> PhotosPredictor:
+    def load(
+        cls,
+        folder: Path | str,
+        *,
+        device: str = "auto",
+        predict_size: tuple[int, int] | None = None,
+    ) -> PhotosPredictor:
         """Loads a run folder or a saved predictor; the training data are not needed.
 
         Args:
             folder: The folder.
             device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+            predict_size: Height and width at which photos are seen, instead of its own; then no
+                distance to the training data is told.
 
         Raises:
             RunError: The folder holds no photos model, or a damaged one.
+            UsageError: It cannot see photos at the size.
         """
         from quadrat.photos.saving import load_predictor
 
-        return load_predictor(Path(folder), device)
+        return load_predictor(Path(folder), device, predict_size=predict_size)
 
     def save(self, folder: Path | str) -> None:
         """Writes everything that `load` needs into a folder."""

@@ -9,22 +9,24 @@ are installed with quadrat are not written, and features computed elsewhere stay
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from quadrat.engine import Backend, current_progress
 from quadrat.errors import RunError
-from quadrat.experiment import load
+from quadrat.experiment import load, parse
 from quadrat.photos.encoders import PhotoEncoder, PrecomputedEncoder, create_encoder
+from quadrat.photos.features.source import FeatureSource
 from quadrat.photos.learner import make_frozen_source
 from quadrat.photos.member import Member
 from quadrat.photos.network.spec import transform_of
 from quadrat.photos.predictions import LEVEL
 from quadrat.photos.predictor import PhotosPredictor
-from quadrat.photos.schema import PhotosExperiment
+from quadrat.photos.schema import EncoderSection, PhotosExperiment
 from quadrat.runs import FORMAT_VERSION, atomic_path, read_json, write_json, write_text
 
 KIND = "photos-network"
@@ -72,13 +74,80 @@ def describe_predictor(predictor: PhotosPredictor, folder: Path, places: Sequenc
     write_json(folder / "model.json", model)
 
 
-def load_predictor(folder: Path, device: str = "auto") -> PhotosPredictor:
+def load_predictor(
+    folder: Path, device: str = "auto", *, predict_size: tuple[int, int] | None = None
+) -> PhotosPredictor:
     """Reads what `save_predictor` wrote.
+
+    Args:
+        folder: The folder.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        predict_size: Height and width at which photos are seen, instead of its own. Then no
+            distance to the training data is told, whose vectors are of the other size.
 
     Raises:
         RunError: The folder holds no photos model, or a damaged one.
         DataError: Its encoder cannot be had.
+        UsageError: It cannot see photos at the size.
     """
+    model, experiment = _described(folder)
+    source = load_source(folder, device, predict_size=predict_size)
+    described = read_json(folder / "preprocessing.json")["members"]
+    members = []
+    for place, rest in zip(model["members"], described, strict=True):
+        values = {**rest, "network": place["network"]}
+        member = Member.load(folder / place["weights"], values, source.encoder.rest())
+        members.append(member if predict_size is None else replace(member, likeness=None))
+    return PhotosPredictor(experiment, members, source)
+
+
+def load_source(
+    folder: Path, device: str = "auto", *, predict_size: tuple[int, int] | None = None
+) -> FeatureSource:
+    """What the frozen part of a saved model's encoder says of photos; as in `load_predictor`."""
+    model, experiment = _described(folder)
+    if predict_size is not None:
+        experiment = seen_at(experiment, predict_size)
+    encoder = _load_encoder(experiment, model["encoder"], folder)
+    backend = Backend.create(device, "fp32")
+    return make_frozen_source(_with_own_depth(experiment, model, folder), encoder, backend)
+
+
+def own_size(folder: Path) -> tuple[int, int] | None:
+    """Height and width at which a saved model sees photos; None where there is not one such."""
+    image = read_json(folder / "preprocessing.json")["image"]
+    if image is None or "sizes" in image:
+        return None
+    height, width = image["size"]
+    return height, width
+
+
+def require_size(folder: Path, size: tuple[int, int]) -> None:
+    """Checks that a saved model can see photos at a size, without reading any weights.
+
+    Raises:
+        UsageError: It cannot; the message names the key of its experiment that says why.
+    """
+    model, experiment = _described(folder)
+    experiment = seen_at(experiment, size)
+    section = _own_config(experiment.encoder, model["encoder"], folder)
+    bare = section.model_copy(update={"weights": "none"})
+    create_encoder(bare, experiment.views, experiment.clean, seed=experiment.seed)
+
+
+def seen_at(experiment: PhotosExperiment, size: tuple[int, int]) -> PhotosExperiment:
+    """The same experiment with another ``views.predict_size``.
+
+    Raises:
+        ExperimentError: Its other keys do not allow it.
+    """
+    content = experiment.content()
+    views = {**content["views"], "predict_size": list(size)}
+    return cast("PhotosExperiment", parse({**content, "views": views}))
+
+
+def _described(folder: Path) -> tuple[dict[str, Any], PhotosExperiment]:
+    """``model.json`` and the experiment of a saved predictor."""
     model = read_json(folder / "model.json")
     if model.get("kind") != KIND:
         raise RunError(f"{folder} holds a model of the kind '{model.get('kind')}', not {KIND}.")
@@ -90,15 +159,7 @@ def load_predictor(folder: Path, device: str = "auto") -> PhotosPredictor:
     experiment = load(folder / "experiment.toml")
     if not isinstance(experiment, PhotosExperiment):
         raise RunError(f"{folder} holds an experiment of the family '{experiment.family}'.")
-    backend = Backend.create(device, "fp32")
-    encoder = _load_encoder(experiment, model["encoder"], folder)
-    source = make_frozen_source(_with_own_depth(experiment, model, folder), encoder, backend)
-    described = read_json(folder / "preprocessing.json")["members"]
-    members = []
-    for place, rest in zip(model["members"], described, strict=True):
-        values = {**rest, "network": place["network"]}
-        members.append(Member.load(folder / place["weights"], values, encoder.rest()))
-    return PhotosPredictor(experiment, members, source)
+    return model, experiment
 
 
 def _preprocessing(predictor: PhotosPredictor, members: list[dict[str, Any]]) -> dict[str, Any]:
@@ -194,12 +255,9 @@ def _with_own_depth(
 def _load_encoder(
     experiment: PhotosExperiment, entry: dict[str, Any], folder: Path
 ) -> PhotoEncoder:
-    section = experiment.encoder
+    section = _own_config(experiment.encoder, entry, folder)
     if entry["trained"] or "weights" in entry:  # those of the folder take the place of these
         section = section.model_copy(update={"weights": "none"})
-    if "config" in entry:
-        prefix = section.name.partition(":")[0]
-        section = section.model_copy(update={"name": f"{prefix}:{folder / entry['config']}"})
     encoder = create_encoder(section, experiment.views, experiment.clean, seed=experiment.seed)
     if "weights" in entry:
         _load_frozen(encoder, folder / entry["weights"])
@@ -215,6 +273,14 @@ def _load_encoder(
         f"the encoder {entry['name']} has other weights than when {folder} was trained. "
         "Restore them, or train again."
     )
+
+
+def _own_config(section: EncoderSection, entry: dict[str, Any], folder: Path) -> EncoderSection:
+    """The section with the configuration that lies in the folder, where one does."""
+    if "config" not in entry:
+        return section
+    prefix = section.name.partition(":")[0]
+    return section.model_copy(update={"name": f"{prefix}:{folder / entry['config']}"})
 
 
 def _load_frozen(encoder: PhotoEncoder, path: Path) -> None:

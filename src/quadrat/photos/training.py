@@ -12,6 +12,7 @@ import numpy as np
 from quadrat.engine import Backend, OnEpoch, current_progress
 from quadrat.errors import DataError
 from quadrat.photos.cleaning.findings import cleaning_table
+from quadrat.photos.encoders import PhotoEncoder
 from quadrat.photos.field.tables import shared_errors, write_shared
 from quadrat.photos.judging import HeldOut, judge, oof_table
 from quadrat.photos.learner import NetworkLearner
@@ -20,8 +21,9 @@ from quadrat.photos.objective import require_primary
 from quadrat.photos.predictor import PhotosPredictor, TablePredictor
 from quadrat.photos.preparation import Prepared, prepare, report_json
 from quadrat.photos.refit import refit
+from quadrat.photos.samples.loading import Samples
 from quadrat.photos.samples.parts import Part
-from quadrat.photos.saving import REFIT, describe_predictor, weights_of
+from quadrat.photos.saving import REFIT, describe_predictor, load_source, weights_of
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.photos.submission import make_submission, names_rows
 from quadrat.photos.views.looks import Look, looks_of
@@ -110,6 +112,33 @@ def held_out_of(run: Run, experiment: PhotosExperiment, prepared: Prepared) -> l
     ]
 
 
+def held_out_at(
+    run: Run, experiment: PhotosExperiment, prepared: Prepared, size: tuple[int, int]
+) -> list[HeldOut]:
+    """What a finished run says of its held-out samples at another size, fold by fold.
+
+    Every fold is answered by the networks that had not seen it, as when the run was trained.
+
+    Args:
+        run: The run.
+        experiment: Its experiment.
+        prepared: Its samples and folds; the photos must be there.
+        size: Height and width at which photos are seen.
+
+    Raises:
+        UsageError: The run cannot see photos at this size.
+        RunError: Weights of a fold are missing or damaged, or the training table has changed.
+    """
+    held_out_of(run, experiment, prepared)  # or other folds would be answered by who saw them
+    source = load_source(run.folder, predict_size=size)
+    found = []
+    for fold in prepared.folds:
+        members = _read_members(run, fold, source.encoder)
+        predictor = PhotosPredictor(experiment, members, source)
+        found.append(_predict_held_out(predictor, prepared.samples.take(fold.held_out)))
+    return found
+
+
 def _encode_ahead(learner: NetworkLearner, prepared: Prepared) -> None:
     """Turns all photos into vectors before the first fold, so that a bad one shows at once."""
     experiment = learner.experiment
@@ -156,7 +185,8 @@ def _fold(
     marker = folder / "fold.json"
     if learner.backend.agree(marker.exists() and read_json(marker)["goal"] == goal):
         held_out = HeldOut.read(_held_out_path(run, fold), ids, experiment.data.targets)
-        return _Fold(_read_members(learner, run, fold), held_out, read_json(marker)["best_epoch"])
+        members = _read_members(run, fold, learner.encoder)
+        return _Fold(members, held_out, read_json(marker)["best_epoch"])
     fitted = learner.fit(
         training_part(prepared, fold.train),
         part_of(prepared, fold.inner),
@@ -165,16 +195,17 @@ def _fold(
         history=history,
         on_epoch=on_epoch,
     )
-    held_out = _predict_held_out(learner, fitted.members, prepared, fold)
+    predictor = PhotosPredictor(experiment, fitted.members, learner.source)
+    held_out = _predict_held_out(predictor, samples.take(fold.held_out))
     result = fitted.result
     if learner.backend.is_main:
         for place, member in enumerate(fitted.members):
             member.save_weights(run.path(weights_of(fold.index, place)))
         held_out.save(_held_out_path(run, fold), fold.index, experiment.data.targets)
-        members = [member.to_json() for member in fitted.members]
+        described = [member.to_json() for member in fitted.members]
         ended: dict[str, Any] = {"best_epoch": result.best_epoch, "epochs": result.epochs}
         ended |= {"averaged": list(result.averaged)} if result.averaged else {}
-        write_json(marker, {"name": fold.name, "goal": goal, **ended, "members": members})
+        write_json(marker, {"name": fold.name, "goal": goal, **ended, "members": described})
     return _Fold(fitted.members, held_out, result.best_epoch)
 
 
@@ -202,16 +233,12 @@ def part_of(prepared: Prepared, rows: np.ndarray[Any, np.dtype[np.int64]]) -> Pa
     return Part(prepared.samples.take(rows), None if groups is None else groups[rows])
 
 
-def _predict_held_out(
-    learner: NetworkLearner, members: Sequence[Member], prepared: Prepared, fold: Fold
-) -> HeldOut:
-    predictor = PhotosPredictor(learner.experiment, members, learner.source)
-    samples = prepared.samples.take(fold.held_out)
+def _predict_held_out(predictor: PhotosPredictor, samples: Samples) -> HeldOut:
     seen = predictor.predict_samples(samples)
     alone, one_look = (np.full_like(seen.raw, np.nan) for _ in range(2))
-    if members[0].network.start.columns:
+    if predictor.members[0].network.start.columns:
         alone = predictor.predict_samples(samples, hide_metadata=True).balanced
-    if len(looks_of(learner.experiment.tta)) > 1:
+    if len(looks_of(predictor.experiment.tta)) > 1:
         one_look = predictor.predict_samples(samples, looks=(Look(),)).balanced
     return HeldOut(
         ids=samples.ids,
@@ -226,10 +253,10 @@ def _predict_held_out(
     )
 
 
-def _read_members(learner: NetworkLearner, run: Run, fold: Fold) -> tuple[Member, ...]:
+def _read_members(run: Run, fold: Fold, encoder: PhotoEncoder) -> tuple[Member, ...]:
     described = read_json(run.fold(fold.index) / "fold.json")["members"]
     return tuple(
-        Member.load(run.path(weights_of(fold.index, place)), values, learner.encoder.rest())
+        Member.load(run.path(weights_of(fold.index, place)), values, encoder.rest())
         for place, values in enumerate(described)
     )
 

@@ -15,6 +15,7 @@ from quadrat.photos.encoders.base import encoders, reason
 from quadrat.photos.encoders.timm_encoder import TimmEncoder
 from quadrat.photos.encoders.weights import bundled_weights, read_weights
 from quadrat.photos.schema import CleanSection, EncoderSection, Size, ViewsSection
+from quadrat.photos.schema.kinds import sides
 from quadrat.runtime.images import ImagePreprocessing
 
 _TIMM_DATA: Any = timm_data  # its functions have no types
@@ -193,7 +194,7 @@ def mismatches(error: Exception) -> list[str]:
 
 
 def _sides(size: Size | None) -> tuple[int, int] | None:
-    return (size, size) if isinstance(size, int) else size
+    return None if size is None else sides(size)
 
 
 def _fits(

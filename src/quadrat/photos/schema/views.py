@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from quadrat.experiment import Section
 from quadrat.photos.schema import rules
-from quadrat.photos.schema.kinds import Count, Size
+from quadrat.photos.schema.kinds import Count, Size, sides, size_in_range
 
 
 class ViewsSection(Section):
@@ -58,23 +58,19 @@ class ViewsSection(Section):
     @field_validator("size", "predict_size")
     @classmethod
     def _in_range(cls, value: Size | None) -> Size | None:
-        sides = (value,) if isinstance(value, int) else (value or ())
-        if any(not 16 <= side <= 8192 for side in sides):
-            raise ValueError("sides must lie between 16 and 8192 pixels")
-        return value
+        return size_in_range(value)
 
     @field_validator("sizes")
     @classmethod
     def _all_in_range(cls, value: tuple[Size, ...]) -> tuple[Size, ...]:
         for size in value:
-            cls._in_range(size)
+            size_in_range(size)
         return value
 
     @property
     def sides(self) -> tuple[tuple[int, int], ...]:
         """Height and width of each of ``sizes``, the largest first."""
-        pairs = [(size, size) if isinstance(size, int) else size for size in self.sizes]
-        return tuple(sorted(pairs, reverse=True))
+        return tuple(sorted((sides(size) for size in self.sizes), reverse=True))
 
     @model_validator(mode="after")
     def _agree(self) -> ViewsSection:

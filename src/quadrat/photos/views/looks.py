@@ -10,7 +10,8 @@ import itertools
 from dataclasses import dataclass, replace
 from typing import Any
 
-from quadrat.photos.schema import Size, TtaSection
+from quadrat.photos.schema import TtaSection
+from quadrat.photos.schema.kinds import sides
 from quadrat.photos.views.plan import D4, MIRRORED, Flips
 from quadrat.runtime.images import WHOLE, Box, ImagePreprocessing
 
@@ -51,7 +52,7 @@ def looks_of(section: TtaSection) -> tuple[Look, ...]:
         base = [Look(flip) for flip in D4]
     elif section.kind == "crops":
         base = [Look(crop=crop) for crop in (WHOLE, *_corners())]
-    sizes = [None, *(_sides(size) for size in section.sizes)]
+    sizes = [None, *(sides(size) for size in section.sizes)]
     return tuple(replace(look, size=size) for size, look in itertools.product(sizes, base))
 
 
@@ -59,7 +60,3 @@ def _corners() -> list[Box]:
     """Crops in the four corners."""
     ends = ((0.0, _KEPT), (1.0 - _KEPT, 1.0))
     return [(x[0], y[0], x[1], y[1]) for y, x in itertools.product(ends, ends)]
-
-
-def _sides(size: Size) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else size
