@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from quadrat.experiment import (
@@ -17,7 +17,7 @@ from quadrat.experiment import (
     ScoreSection,
     Section,
 )
-from quadrat.photos.schema.kinds import Size, sides, size_in_range
+from quadrat.photos.schema.kinds import Sides, Size, sides_of
 
 Method = Literal["mean", "median", "weighted"]
 Weight = Annotated[float, Field(ge=0.0)]
@@ -73,15 +73,10 @@ class CombineSection(Section):
         "photos is then computed again.",
     )
 
-    @field_validator("predict_size")
-    @classmethod
-    def _in_range(cls, value: Size | None) -> Size | None:
-        return size_in_range(value)
-
     @property
-    def sides(self) -> tuple[int, int] | None:
+    def sides(self) -> Sides | None:
         """Height and width of ``predict_size``."""
-        return None if self.predict_size is None else sides(self.predict_size)
+        return None if self.predict_size is None else sides_of(self.predict_size)
 
 
 class EnsembleScore(ScoreSection):

@@ -45,7 +45,8 @@ def _estimates(experiment: PhotosExperiment, prepared: Prepared) -> dict[str, st
     section = experiment.encoder
     if section.weights == "hub":
         section = section.model_copy(update={"weights": "none"})
-    encoder = create_encoder(section, experiment.views, experiment.clean, seed=experiment.seed)
+    views, clean, tta = experiment.views, experiment.clean, experiment.tta
+    encoder = create_encoder(section, views, clean, tta, seed=experiment.seed)
     beside = 0 if prepared.external is None else len(prepared.external)
     photos = sum(len(views) for views in prepared.samples.paths) + beside
     if experiment.data.test is not None:

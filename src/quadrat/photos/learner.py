@@ -67,7 +67,11 @@ def make_frozen_source(
 
 def _encoder(experiment: PhotosExperiment) -> PhotoEncoder:
     return create_encoder(
-        experiment.encoder, experiment.views, experiment.clean, seed=experiment.seed
+        experiment.encoder,
+        experiment.views,
+        experiment.clean,
+        experiment.tta,
+        seed=experiment.seed,
     )
 
 

@@ -57,7 +57,8 @@ def test_the_documentation_says_the_same(name):
 def test_no_advice_for_other_names():
     assert FLAGS.advice("leaning_rate") == "" and FLAGS.advice("learning-rate") == ""
     assert "'optimiser.learning_rate'" in FLAGS.advice("--lr")
-    assert "'labels.min_observations' (counted on training cells) here" in FLAGS.advice("min-obs-per-species")
+    words = "'labels.min_observations' (counted on training cells) here"
+    assert words in FLAGS.advice("min-obs-per-species")
 
 
 @pytest.mark.parametrize("place", ["{}", "optimiser.{}", "--{}", "labels.{}"])

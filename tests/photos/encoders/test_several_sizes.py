@@ -15,7 +15,7 @@ from torch.nn.functional import interpolate
 from quadrat.errors import UsageError
 from quadrat.photos.encoders import PhotoEncoder, create_encoder
 from quadrat.photos.predictor import PhotosPredictor
-from quadrat.photos.schema import EncoderSection, ViewsSection
+from quadrat.photos.schema import EncoderSection, TtaSection, ViewsSection
 from quadrat.photos.training import train
 from quadrat.runs import Run
 from tests.photos.tables import experiment, paint, save, wide
@@ -69,6 +69,15 @@ def test_sizes_that_cannot_be_are_refused():
             ViewsSection.model_validate(views)
     with pytest.raises(UsageError, match=r"views\.sizes: the encoder cannot take 40 × 40"):
         make({"sizes": [64, 40]})
+
+
+def test_sizes_of_looks_that_cannot_be_are_refused_before_training():
+    section, views = EncoderSection(name="timm:test_vit", weights="none"), ViewsSection(size=64)
+    create_encoder(section, views, tta=TtaSection(sizes=(80, (32, 64))))
+    with pytest.raises(UsageError, match=r"tta\.sizes: the encoder cannot take 40 × 40"):
+        create_encoder(section, views, tta=TtaSection(sizes=(80, 40)))
+    with pytest.raises(ValidationError, match="between 16 and 8192"):
+        TtaSection(sizes=(8,))
 
 
 @pytest.mark.parametrize("keys", [{}, {"train_last_blocks": 1}])

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Self
 
+import torch
 from torch import Tensor, nn
 
 from quadrat._registry import Registry
 from quadrat.engine import ParameterGroup, parameter_groups
-from quadrat.photos.schema import CleanSection, EncoderSection, ViewsSection
+from quadrat.errors import UsageError
+from quadrat.photos.schema import CleanSection, EncoderSection, Sides, ViewsSection
 from quadrat.runtime.images import ImagePreprocessing
 
 Builder = Callable[[EncoderSection, ViewsSection, CleanSection], "PhotoEncoder"]
@@ -27,6 +29,8 @@ Builder = Callable[[EncoderSection, ViewsSection, CleanSection], "PhotoEncoder"]
 encoders: Registry[Builder] = Registry("encoder")
 """Builders by the prefix of ``encoder.name``."""
 
+_REFUSALS = (RuntimeError, AssertionError, ValueError)
+"""What networks raise at a size that they cannot take."""
 
 Held = tuple[Tensor, ...]
 """What a stem says of V views, one or more tensors ``(V, …)``."""
@@ -144,6 +148,31 @@ class PhotoEncoder(nn.Module, ABC):
         """Sets training mode, unless the encoder is frozen."""
         super().train(mode and not self.frozen)
         return self
+
+
+@torch.no_grad()
+def require_sizes(encoder: PhotoEncoder, sizes: Iterable[Sides], key: str) -> None:
+    """Checks that an encoder takes photos of further sizes, by showing it black ones.
+
+    Args:
+        encoder: On the CPU.
+        sizes: The sizes.
+        key: What asked for them, for the message.
+
+    Raises:
+        UsageError: It cannot take one of them.
+    """
+    encoder.eval()
+    for size in sizes:
+        try:
+            encoder(torch.zeros(1, 3, *size))
+        except _REFUSALS as error:
+            own = encoder.preprocessing.size
+            raise UsageError(
+                f"{key}: the encoder cannot take {size[0]} × {size[1]} pixels beside "
+                f"{own[0]} × {own[1]} ({reason(error)}); choose other sizes, or an encoder "
+                "without a fixed one."
+            ) from error
 
 
 def reason(error: Exception) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import torch
 
-from quadrat.photos.encoders.base import PhotoEncoder, encoders
+from quadrat.photos.encoders.base import PhotoEncoder, encoders, require_sizes
 from quadrat.photos.encoders.several_sizes import SeveralSizes
-from quadrat.photos.schema import CleanSection, EncoderSection, ViewsSection
+from quadrat.photos.schema import CleanSection, EncoderSection, TtaSection, ViewsSection
 
 
 def create_encoder(
     section: EncoderSection,
     views: ViewsSection,
     clean: CleanSection | None = None,
+    tta: TtaSection | None = None,
     *,
     seed: int = 0,
 ) -> PhotoEncoder:
@@ -22,6 +23,7 @@ def create_encoder(
         section: Its name, weights and pooling.
         views: Sizes and fit of photos; of several sizes the vectors are joined.
         clean: What is taken away from photos first; nothing by default.
+        tta: The looks that it must be able to take besides.
         seed: Of random weights (``encoder.weights = 'none'``); the global generators are left
             as they are.
 
@@ -38,6 +40,8 @@ def create_encoder(
         encoder = encoders[prefix](section, seen, clean or CleanSection())
         if sizes:
             encoder = SeveralSizes(encoder, sizes)
+    if tta is not None:
+        require_sizes(encoder, tta.sides, "tta.sizes")
     encoder.requires_grad_(False)
     encoder.tail.requires_grad_(True)
     return encoder.train(False)

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from quadrat.engine import ParameterGroup
-from quadrat.errors import UsageError
-from quadrat.photos.encoders.base import Encoded, EncoderTail, Held, PhotoEncoder
+from quadrat.photos.encoders.base import (
+    Encoded,
+    EncoderTail,
+    Held,
+    PhotoEncoder,
+    require_sizes,
+)
+from quadrat.photos.schema import Sides
 from quadrat.runtime.images import ImagePreprocessing
-
-Sides = tuple[int, int]
-"""Height and width in pixels."""
-
-_REFUSALS = (RuntimeError, AssertionError, ValueError)
-"""What networks raise at a size that they cannot take."""
 
 
 class SeveralSizes(PhotoEncoder):
@@ -42,7 +42,7 @@ class SeveralSizes(PhotoEncoder):
         self._tail = EncoderTail()
         if not encoder.frozen:
             self._tail = SeveralTails(encoder.tail, len(self.sizes))
-        self._demand()
+        require_sizes(encoder, self.sizes[1:], "views.sizes")
 
     @property
     def config(self) -> tuple[str, Mapping[str, Any]] | None:  # type: ignore[override]
@@ -96,19 +96,6 @@ class SeveralSizes(PhotoEncoder):
         return nn.functional.interpolate(
             views, size, mode="bicubic", align_corners=False, antialias=True
         )
-
-    @torch.no_grad()
-    def _demand(self) -> None:
-        self.encoder.eval()
-        for size in self.sizes[1:]:
-            try:
-                self.encoder(torch.zeros(1, 3, *size))
-            except _REFUSALS as error:
-                raise UsageError(
-                    f"views.sizes: the encoder cannot take {size[0]} × {size[1]} pixels beside "
-                    f"{self.sizes[0][0]} × {self.sizes[0][1]} ({error}); choose other sizes, or "
-                    "an encoder without a fixed one."
-                ) from error
 
 
 class SeveralTails(EncoderTail):

@@ -14,8 +14,7 @@ from quadrat.photos.cleaning.settings import cleaning_of
 from quadrat.photos.encoders.base import encoders, reason
 from quadrat.photos.encoders.timm_encoder import TimmEncoder
 from quadrat.photos.encoders.weights import bundled_weights, read_weights
-from quadrat.photos.schema import CleanSection, EncoderSection, Size, ViewsSection
-from quadrat.photos.schema.kinds import sides
+from quadrat.photos.schema import CleanSection, EncoderSection, Size, ViewsSection, sides_of
 from quadrat.runtime.images import ImagePreprocessing
 
 _TIMM_DATA: Any = timm_data  # its functions have no types
@@ -91,8 +90,8 @@ def preprocessings(
     Raises:
         UsageError: The network cannot take the size.
     """
-    size = _sides(views.size) or _whole_patches(model, own)
-    predict_size = _sides(views.predict_size) or size
+    size = sides_of(views.size) if views.size else _whole_patches(model, own)
+    predict_size = sides_of(views.predict_size) if views.predict_size else size
     for key, wanted in (("views.size", size), ("views.predict_size", predict_size)):
         _fits(model, name, key, wanted, fixed)
     known = normalisation.interpolation in _INTERPOLATIONS
@@ -136,7 +135,7 @@ def _create(
             "pretrained": True,
             "pretrained_cfg_overlay": {"state_dict": state, "num_classes": 0},
         }
-    size = _sides(wanted)
+    size = sides_of(wanted) if wanted else None
     trials: list[dict[str, Any]] = [{"dynamic_img_size": True}]
     trials += [{"img_size": size}] if size else []
     for trial in trials:
@@ -191,10 +190,6 @@ def mismatches(error: Exception) -> list[str]:
         if line and not line.startswith("Error(s) in loading"):
             found.append(kind + colon + ", ".join(keys[:_KEYS_SHOWN]) + more)
     return found
-
-
-def _sides(size: Size | None) -> tuple[int, int] | None:
-    return None if size is None else sides(size)
 
 
 def _fits(

@@ -17,7 +17,7 @@ from quadrat.photos.schema.encoder import EncoderSection
 from quadrat.photos.schema.experiment_rules import experiment_problems
 from quadrat.photos.schema.external import ExternalSection
 from quadrat.photos.schema.field import FieldSection
-from quadrat.photos.schema.kinds import Size
+from quadrat.photos.schema.kinds import Sides, Size, sides_of
 from quadrat.photos.schema.learning import LossSection, PhotosOptimiser, PhotosRun
 from quadrat.photos.schema.network import FusionSection, HeadSection
 from quadrat.photos.schema.network_rules import needs_tokens
@@ -45,10 +45,12 @@ __all__ = [
     "PhotosOptimiser",
     "PhotosRun",
     "SamplingSection",
+    "Sides",
     "Size",
     "SplitSection",
     "TtaSection",
     "ViewsSection",
+    "sides_of",
 ]
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from quadrat.experiment import Section
-from quadrat.photos.schema.kinds import Size
+from quadrat.photos.schema.kinds import Sides, Size, sides_of
 
 
 class TtaSection(Section):
@@ -22,3 +22,8 @@ class TtaSection(Section):
     sizes: tuple[Size, ...] = Field(
         (), description="Further sizes, as views.predict_size; each is looked at as kind says."
     )
+
+    @property
+    def sides(self) -> tuple[Sides, ...]:
+        """Height and width of each of ``sizes``."""
+        return tuple(map(sides_of, self.sizes))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from quadrat.experiment import Section
 from quadrat.photos.schema import rules
-from quadrat.photos.schema.kinds import Count, Size, sides, size_in_range
+from quadrat.photos.schema.kinds import Count, Sides, Size, sides_of
 
 
 class ViewsSection(Section):
@@ -55,22 +55,10 @@ class ViewsSection(Section):
         "the encoder's mean colour; crop: the largest middle part of the right proportions.",
     )
 
-    @field_validator("size", "predict_size")
-    @classmethod
-    def _in_range(cls, value: Size | None) -> Size | None:
-        return size_in_range(value)
-
-    @field_validator("sizes")
-    @classmethod
-    def _all_in_range(cls, value: tuple[Size, ...]) -> tuple[Size, ...]:
-        for size in value:
-            size_in_range(size)
-        return value
-
     @property
-    def sides(self) -> tuple[tuple[int, int], ...]:
+    def sides(self) -> tuple[Sides, ...]:
         """Height and width of each of ``sizes``, the largest first."""
-        return tuple(sorted((sides(size) for size in self.sizes), reverse=True))
+        return tuple(sorted(map(sides_of, self.sizes), reverse=True))
 
     @model_validator(mode="after")
     def _agree(self) -> ViewsSection:

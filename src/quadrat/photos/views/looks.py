@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from quadrat.photos.schema import TtaSection
-from quadrat.photos.schema.kinds import sides
 from quadrat.photos.views.plan import D4, MIRRORED, Flips
 from quadrat.runtime.images import WHOLE, Box, ImagePreprocessing
 
@@ -52,7 +51,7 @@ def looks_of(section: TtaSection) -> tuple[Look, ...]:
         base = [Look(flip) for flip in D4]
     elif section.kind == "crops":
         base = [Look(crop=crop) for crop in (WHOLE, *_corners())]
-    sizes = [None, *(sides(size) for size in section.sizes)]
+    sizes = [None, *section.sides]
     return tuple(replace(look, size=size) for size, look in itertools.product(sizes, base))
 
 
