@@ -125,6 +125,18 @@ def family_of(experiment: Experiment) -> Family:
 class Run(runs.Run):
     """A run folder that answers."""
 
+    @property
+    def answers(self) -> str:
+        """What it answers as, ``photos`` or ``occurrence``: its family, or that of its members.
+
+        Raises:
+            RunError: An ensemble has not finished.
+        """
+        family = self.experiment().family
+        if family != "ensemble":
+            return family
+        return str(runs.read_json(self.path("model.json"))["kind"]).partition("-")[0]
+
     @cached_property
     def predictor(self) -> Any:
         """The trained model, loaded once, with the methods of its family.

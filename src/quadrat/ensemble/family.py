@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quadrat.ensemble.judging import judge_members, scored_as
-from quadrat.ensemble.members import open_members
+from quadrat.ensemble.members import family_of_members, open_members
 from quadrat.ensemble.predictor import PhotosEnsemble
-from quadrat.ensemble.saving import load_ensemble, members_of
+from quadrat.ensemble.saving import SPECIES, load_photos, members_of
 from quadrat.ensemble.schema import EnsembleExperiment
 from quadrat.ensemble.training import train
 from quadrat.errors import QuadratError, RunError, UsageError
@@ -16,8 +16,11 @@ from quadrat.experiment import CheckReport
 from quadrat.photos.evaluating import Answered, answer_table, score_table
 from quadrat.photos.predictions import Predictions
 from quadrat.photos.predictor import PhotosPredictor
-from quadrat.runs import Run
+from quadrat.runs import Run, read_json
 from quadrat.tables import write_table
+
+if TYPE_CHECKING:
+    from quadrat.ensemble.species.predictor import SpeciesEnsemble
 
 __all__ = ["check", "evaluate", "explain", "load", "train"]
 
@@ -25,7 +28,12 @@ __all__ = ["check", "evaluate", "explain", "load", "train"]
 def check(experiment: EnsembleExperiment) -> CheckReport:
     """Opens and judges the members, as making the ensemble would."""
     try:
-        return judge_members(experiment, open_members(experiment)).report
+        members = open_members(experiment)
+        if family_of_members(members) == "occurrence":
+            from quadrat.ensemble.species.judging import judge_species
+
+            return judge_species(experiment, members).report
+        return judge_members(experiment, members).report
     except QuadratError as error:
         return CheckReport(errors=[str(error)])
 
@@ -37,14 +45,24 @@ def explain(run: Run, table: Path | None, *, method: str, count: int) -> Any:
         UsageError: Always.
     """
     raise UsageError(
-        f"{run.folder} is an ensemble, whose members look at photos each in their own way; run "
+        f"{run.folder} is an ensemble, whose members answer each in their own way; run "
         "`quadrat explain` on the runs that it is made of."
     )
 
 
-def load(folder: Path) -> PhotosEnsemble:
-    """The ensemble of a run folder."""
-    return load_ensemble(folder)
+def load(folder: Path) -> PhotosEnsemble | SpeciesEnsemble:
+    """The ensemble of a run folder.
+
+    Raises:
+        RunError: The folder holds no ensemble, or a member of it has moved or cannot be loaded.
+    """
+    run = Run.open(folder)
+    experiment = _experiment(run)
+    if _is_of_species(run):
+        from quadrat.ensemble.species.saving import load_species
+
+        return load_species(run.folder, experiment)
+    return load_photos(run.folder, experiment)
 
 
 def evaluate(run: Run, table: Path | None, into: Path | None = None) -> dict[str, Any]:
@@ -63,14 +81,27 @@ def evaluate(run: Run, table: Path | None, into: Path | None = None) -> dict[str
         RunError: The run has not finished, or a member has moved.
         DataError: The table cannot be used, or knows no target.
     """
-    experiment = run.experiment()
-    if not isinstance(experiment, EnsembleExperiment):
-        raise RunError(f"{run.folder} is a run of the family '{experiment.family}'.")
+    experiment = _experiment(run)
     run.metrics()
+    if _is_of_species(run):
+        from quadrat.ensemble.species.saving import evaluate_species
+
+        return evaluate_species(run, experiment, table, into)
     if table is None:
         members, _ = members_of(run, experiment)
         return judge_members(experiment, members).metrics.to_dict()
-    return _evaluate_table(run, load_ensemble(run.folder), table, into)
+    return _evaluate_table(run, load_photos(run.folder, experiment), table, into)
+
+
+def _experiment(run: Run) -> EnsembleExperiment:
+    experiment = run.experiment()
+    if not isinstance(experiment, EnsembleExperiment):
+        raise RunError(f"{run.folder} is a run of the family '{experiment.family}'.")
+    return experiment
+
+
+def _is_of_species(run: Run) -> bool:
+    return bool(read_json(run.path("model.json")).get("kind") == SPECIES)
 
 
 def _evaluate_table(

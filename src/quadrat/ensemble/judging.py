@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from quadrat.ensemble.answering import Answering
+from quadrat.ensemble.baselines import BEST_MEMBER, METHODS, PLAIN_MEAN, beats, not_beaten
 from quadrat.ensemble.combination import Combination
 from quadrat.ensemble.held_out import OutOfFold, read_out_of_fold
 from quadrat.ensemble.members import Member
@@ -27,13 +28,7 @@ from quadrat.scoring import Metrics, primary_direction, regression_metrics
 
 Array = NDArray[np.float64]
 
-PLAIN_MEAN = "members_mean"
-"""The baseline of the unweighted mean of the members."""
-BEST_MEMBER = "best_member"
-"""The baseline of the member with the best primary score."""
-
 _SAID = ("raw", "sigma", "lower", "upper")
-_WORDS = {"mean": "their mean", "median": "their median", "weighted": "a weighted mean"}
 
 
 @dataclass(frozen=True)
@@ -72,8 +67,8 @@ def judge_members(experiment: EnsembleExperiment, members: Sequence[Member]) -> 
     held_out, own = answering.held_out(), _own_scores(rows, scored)
     prepared = _told_as(rows.prepared, kept, experiment)
     metrics = judge(scored, prepared, held_out)
-    metrics = _with_beside(metrics, _beside(answering, scored, own))
-    report.facts["members"] = f"{len(kept)} runs, combined by {_WORDS[experiment.combine.method]}"
+    metrics = metrics.beside(_beside(answering, scored, own))
+    report.facts["members"] = f"{len(kept)} runs, combined by {METHODS[experiment.combine.method]}"
     report.facts["split"] = prepared.folds.words
     if experiment.combine.sides is not None:
         report.facts["photos"] = _size_words(experiment.combine.sides, kept)
@@ -143,17 +138,6 @@ def _beside(
     return beside
 
 
-def _with_beside(metrics: Metrics, beside: Mapping[str, Metrics]) -> Metrics:
-    """The metrics with further baselines, which may tell a spread as the model does."""
-    scores = {name: one.scores for name, one in beside.items()}
-    intervals = {name: one.intervals for name, one in beside.items() if one.intervals}
-    return replace(
-        metrics,
-        baselines={**metrics.baselines, **scores},
-        baseline_intervals={**metrics.baseline_intervals, **intervals},
-    )
-
-
 def _own_scores(rows: OutOfFold, scored: PhotosExperiment) -> list[float]:
     """The primary score of every member; NaN where it lacks a target or tells no spread."""
     quick = scored.model_copy(update={"score": scored.score.model_copy(update={"bootstrap": 0})})
@@ -200,7 +184,7 @@ def _told_as(
 ) -> Prepared:
     """The same samples and folds, with words that say what was combined."""
     method = experiment.combine.method
-    words = f"{prepared.folds.words.rstrip('.')}; {len(members)} runs combined by {_WORDS[method]}"
+    words = f"{prepared.folds.words.rstrip('.')}; {len(members)} runs combined by {METHODS[method]}"
     if experiment.fitted:
         words += ", each fold with weights that were fitted on the others"
     facts = {**prepared.folds.facts, "members": len(members), "method": method}
@@ -259,23 +243,11 @@ def _findings(
     ]
     if 0 < len(silent) < len(members):
         found.append(f"no standard deviation is told, because {', '.join(silent)} tells none")
-    if experiment.fitted and not _beats(metrics, PLAIN_MEAN):
+    if experiment.fitted and not beats(metrics, PLAIN_MEAN):
         plain = metrics.baselines[PLAIN_MEAN].get(metrics.primary, float("nan"))
         found.append(
             f"the fitted weights do not beat the plain mean of the members ({metrics.primary} "
             f"{metrics.scores[metrics.primary]:.4g} against {plain:.4g}): use "
             "combine.method = 'mean'"
         )
-    if not _beats(metrics, BEST_MEMBER):
-        found.append("the ensemble does not beat its best member alone")
-    return found
-
-
-def _beats(metrics: Metrics, name: str) -> bool:
-    """Whether the primary score is better than a baseline's, or there is nothing to compare."""
-    scores: Mapping[str, float] = metrics.baselines.get(name, {})
-    other = scores.get(metrics.primary)
-    if other is None:
-        return True
-    difference = metrics.scores[metrics.primary] - other
-    return difference > 0.0 if metrics.higher_is_better else difference < 0.0
+    return [*found, *not_beaten(metrics)]

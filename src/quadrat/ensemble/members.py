@@ -19,7 +19,7 @@ from quadrat.runs import Run
 
 T = TypeVar("T")
 
-FAMILIES = ("photos",)
+FAMILIES = ("photos", "occurrence")
 """Families whose runs can be combined."""
 
 
@@ -84,6 +84,11 @@ def open_members(experiment: EnsembleExperiment) -> list[Member]:
     return members
 
 
+def family_of_members(members: Sequence[Member]) -> str:
+    """The family that all members are of."""
+    return members[0].experiment.family
+
+
 def open_member(
     folder: Path, section: MemberSection, predict_size: tuple[int, int] | None = None
 ) -> Member:
@@ -105,6 +110,12 @@ def open_member(
             f"runs of: {', '.join(FAMILIES)}."
         )
     run.metrics()
+    if getattr(experiment, "points", None) is not None:
+        raise RunError(
+            f"{run.folder} was trained on points; ensembles are made from photos, or from cells."
+        )
+    if experiment.family != "photos":
+        return Member(run.folder.name, run, experiment, section)
     if predict_size is not None and predict_size == own_size(run.folder):
         predict_size = None
     return Member(run.folder.name, run, experiment, section, predict_size)

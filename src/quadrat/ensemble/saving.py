@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from quadrat.ensemble.schema import EnsembleExperiment, MemberSection
 from quadrat.errors import RunError
 from quadrat.runs import FORMAT_VERSION, Run, read_json, write_json
 
-KIND = "photos-ensemble"
+PHOTOS, SPECIES = "photos-ensemble", "occurrence-ensemble"
+"""Kinds of models: what lies in an ensemble's ``model.json``."""
 
 _NOT_NEEDED = (
     "state",  # of a training that is over
@@ -32,7 +33,8 @@ _NOT_NEEDED = (
 def describe(
     folder: Path,
     experiment: EnsembleExperiment,
-    combination: Combination,
+    kind: str,
+    answer: Mapping[str, Any],
     members: Sequence[Member],
 ) -> None:
     """Writes ``model.json``.
@@ -40,15 +42,15 @@ def describe(
     Args:
         folder: The ensemble's run folder.
         experiment: The ensemble's experiment.
-        combination: How the members answer together.
+        kind: `PHOTOS` or `SPECIES`.
+        answer: How the members answer together.
         members: The members, copied or where they are.
     """
     sections = list(experiment.member)
     model = {
         "format_version": FORMAT_VERSION,
-        "kind": KIND,
-        "targets": list(combination.targets),
-        **combination.to_json(),
+        "kind": kind,
+        **answer,
         "members": [
             {
                 "name": member.name,
@@ -60,6 +62,17 @@ def describe(
         ],
     }
     write_json(folder / "model.json", model)
+
+
+def describe_photos(
+    folder: Path,
+    experiment: EnsembleExperiment,
+    combination: Combination,
+    members: Sequence[Member],
+) -> None:
+    """Writes ``model.json`` of an ensemble of photos runs."""
+    answer = {"targets": list(combination.targets), **combination.to_json()}
+    describe(folder, experiment, PHOTOS, answer, members)
 
 
 def copy_members(folder: Path, members: Sequence[Member]) -> list[Member]:
@@ -78,32 +91,30 @@ def copy_members(folder: Path, members: Sequence[Member]) -> list[Member]:
     return copies
 
 
-def members_of(run: Run, experiment: EnsembleExperiment) -> tuple[list[Member], Combination]:
-    """The members of a finished ensemble, and how they answer together.
+def members_of(run: Run, experiment: EnsembleExperiment) -> tuple[list[Member], dict[str, Any]]:
+    """The members of a finished ensemble, and its ``model.json``.
 
     Raises:
         RunError: A member has moved, or was trained on since.
     """
     model = read_json(run.path("model.json"))
-    if model.get("kind") != KIND:
-        raise RunError(f"{run.folder} holds a model of the kind '{model.get('kind')}', not {KIND}.")
+    if model.get("kind") not in (PHOTOS, SPECIES):
+        raise RunError(f"{run.folder} holds a model of the kind '{model.get('kind')}'.")
     members = [_found(run.folder, entry, experiment) for entry in model["members"]]
-    return members, Combination.from_json(model)
+    return members, model
 
 
-def load_ensemble(folder: Path) -> PhotosEnsemble:
-    """Reads an ensemble; its members are loaded now, or each when it is asked (``combine.jit``).
+def load_photos(folder: Path, experiment: EnsembleExperiment) -> PhotosEnsemble:
+    """Reads an ensemble of photos runs.
+
+    Its members are loaded now, or each when it is asked (``combine.jit``).
 
     Raises:
         RunError: The folder holds no ensemble, or a member of it has moved or cannot be loaded.
     """
-    run = Run.open(folder)
-    experiment = run.experiment()
-    if not isinstance(experiment, EnsembleExperiment):
-        raise RunError(f"{folder} holds an experiment of the family '{experiment.family}'.")
-    members, combination = members_of(run, experiment)
+    members, model = members_of(Run(folder), experiment)
     loaded = Loaded(members, one_at_a_time=experiment.combine.jit)
-    return PhotosEnsemble(experiment, combination, loaded)
+    return PhotosEnsemble(experiment, Combination.from_json(model), loaded)
 
 
 def save_ensemble(ensemble: PhotosEnsemble, folder: Path) -> None:
@@ -111,7 +122,7 @@ def save_ensemble(ensemble: PhotosEnsemble, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     Run(folder).write_experiment(ensemble.combined)
     copies = copy_members(folder, ensemble.loaded.members)
-    describe(folder, ensemble.combined, ensemble.combination, copies)
+    describe_photos(folder, ensemble.combined, ensemble.combination, copies)
 
 
 def _found(folder: Path, entry: dict[str, Any], experiment: EnsembleExperiment) -> Member:

@@ -33,10 +33,11 @@ class MemberSection(Section):
     weight: Weight | dict[str, Weight] | None = Field(
         None,
         description="combine.method = 'weighted': its weight, or target → weight (0 for a target "
-        "that is not named). Where no member has one, weights are fitted.",
+        "that is not named). Where no member has one, weights are fitted; those of species "
+        "networks must be given.",
     )
     targets: tuple[str, ...] = Field(
-        (), description="Targets that it answers for; all that it knows if empty."
+        (), description="Photos: targets that it answers for; all that it knows if empty."
     )
 
     def weight_of(self, target: str) -> float | None:
@@ -50,16 +51,18 @@ class CombineSection(Section):
     method: Method = Field(
         "mean",
         description="mean; median; weighted: by the weights of the members, or by weights that are "
-        "fitted to the out-of-fold predictions.",
+        "fitted to the out-of-fold predictions of photos runs. Of species networks it is the mean "
+        "or median of probabilities.",
     )
     drop_broken: bool = Field(
         False,
-        description="Leave out members whose out-of-fold R² is below 0; they are told either way.",
+        description="Photos: leave out members whose out-of-fold R² is below 0; they are told "
+        "either way.",
     )
     jit: bool = Field(
         False,
-        description="Load, use and free members one at a time: as much memory as the largest needs "
-        "instead of all together, and every prediction loads them again.",
+        description="Photos: load, use and free members one at a time: as much memory as the "
+        "largest needs instead of all together, and every prediction loads them again.",
     )
     copied: bool = Field(
         False,
@@ -68,9 +71,9 @@ class CombineSection(Section):
     )
     predict_size: Size | None = Field(
         None,
-        description="Side, or [height, width], in pixels, at which all members see held-out and "
-        "new photos, instead of each at its own views.predict_size; what they say of held-out "
-        "photos is then computed again.",
+        description="Photos: side, or [height, width], in pixels, at which all members see "
+        "held-out and new photos, instead of each at its own views.predict_size; what they say of "
+        "held-out photos is then computed again.",
     )
 
     @property

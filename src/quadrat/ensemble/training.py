@@ -6,9 +6,9 @@ from typing import Any
 
 from quadrat.engine import OnEpoch, current_progress
 from quadrat.ensemble.judging import judge_members
-from quadrat.ensemble.members import Loaded, open_members
+from quadrat.ensemble.members import Loaded, family_of_members, open_members
 from quadrat.ensemble.predictor import PhotosEnsemble
-from quadrat.ensemble.saving import copy_members, describe
+from quadrat.ensemble.saving import copy_members, describe_photos
 from quadrat.ensemble.schema import EnsembleExperiment
 from quadrat.photos.preparation import report_json
 from quadrat.photos.training import predict_test
@@ -38,7 +38,12 @@ def train(
         DataError: The members cannot be combined or judged together.
         RunError: A member cannot be loaded.
     """
-    judged = judge_members(experiment, open_members(experiment))
+    found = open_members(experiment)
+    if family_of_members(found) == "occurrence":
+        from quadrat.ensemble.species.saving import train_species
+
+        return train_species(experiment, found, run)
+    judged = judge_members(experiment, found)
     for warning in judged.report.warnings:
         current_progress().warn(warning)
     write_json(run.path("check.json"), report_json(judged.report))
@@ -46,7 +51,7 @@ def train(
     members = judged.members
     if experiment.combine.copied:
         members = copy_members(run.folder, members)
-    describe(run.folder, experiment, judged.combination, members)
+    describe_photos(run.folder, experiment, judged.combination, members)
     loaded = Loaded(members, one_at_a_time=experiment.combine.jit)
     predict_test(PhotosEnsemble(experiment, judged.combination, loaded), run)
     metrics = judged.metrics.to_dict()

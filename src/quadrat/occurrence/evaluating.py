@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from quadrat.engine import Backend
 from quadrat.errors import DataError, RunError
+from quadrat.occurrence.answering import SpeciesPredictor
 from quadrat.occurrence.findings import missing_watched
 from quadrat.occurrence.judging.adjustment import Adjustment, adjust
 from quadrat.occurrence.judging.baselines import TrainingCounts
@@ -24,7 +25,7 @@ from quadrat.occurrence.records.reading import read_records
 from quadrat.occurrence.records.surveys import is_combined, read_survey
 from quadrat.occurrence.records.taxonomy import Species, Vocabulary, read_watchlist
 from quadrat.occurrence.samples.dataset import SampleSet, left_out, make_samples
-from quadrat.occurrence.samples.known_environment import KnownEnvironment
+from quadrat.occurrence.samples.known_environment import Surroundings
 from quadrat.occurrence.samples.partition import Partition, make_partition
 from quadrat.occurrence.schema import OccurrenceExperiment, SplitSection
 from quadrat.runs import Run, read_json, write_json
@@ -53,12 +54,23 @@ def evaluate_cells(
         DataError: The table cannot be used.
     """
     predictor = OccurrencePredictor.load(run.folder)
+    return evaluate_predictor(predictor, run, experiment, table, into)
+
+
+def evaluate_predictor(
+    predictor: SpeciesPredictor,
+    run: Run,
+    experiment: OccurrenceExperiment,
+    table: Path | None,
+    into: Path | None = None,
+) -> dict[str, Any]:
+    """As `evaluate_cells`, with the predictor of the run."""
     if table is None and run.status().get("state") == "imported":
         raise RunError(
             f"{run.folder} was imported, and which cells it has not learnt is not known. Give a "
             "table to judge it on (--data)."
         )
-    vocabulary, counts = _known_from(run)
+    vocabulary, counts = known_from(run)
     score = experiment.score
     if table is not None and not is_combined(table):
         survey = read_survey(table, vocabulary)
@@ -80,7 +92,7 @@ def evaluate_cells(
         chosen = _all_of(cells, experiment.split, predictor)
     found = judge(
         predictor.network,
-        _samples(cells, chosen.cells, vocabulary, known),
+        judged_samples(cells, chosen.cells, vocabulary, known),
         adjustment=chosen.adjustment,
         vocabulary=vocabulary,
         counts=counts,
@@ -125,7 +137,7 @@ class _Chosen:
 
 def _held_out(
     experiment: OccurrenceExperiment,
-    predictor: OccurrencePredictor,
+    predictor: SpeciesPredictor,
     cells: CellTable,
     backend: Backend,
 ) -> _Chosen:
@@ -136,13 +148,13 @@ def _held_out(
         protocol["watchlist_missing"] = missing
     holdout = None
     if len(parts.holdout):
-        there = _samples(cells, parts.holdout, predictor.vocabulary, predictor.environment)
+        there = judged_samples(cells, parts.holdout, predictor.vocabulary, predictor.environment)
         holdout = Holdout(there, parts.blocks[parts.holdout])
-    adjustment = _adjustment(experiment, predictor, cells, parts, backend)
+    adjustment = adjustment_of(experiment, predictor, cells, parts, backend)
     return _Chosen(parts.judged, parts.blocks, protocol, adjustment, holdout)
 
 
-def _all_of(cells: CellTable, split: SplitSection, predictor: OccurrencePredictor) -> _Chosen:
+def _all_of(cells: CellTable, split: SplitSection, predictor: SpeciesPredictor) -> _Chosen:
     """All cells of another table."""
     blocks = spatial_blocks(cells.lat, cells.lon, split.block_km)
     adjustment = Adjustment.stored_only(
@@ -151,11 +163,11 @@ def _all_of(cells: CellTable, split: SplitSection, predictor: OccurrencePredicto
     return _Chosen(np.arange(len(cells)), blocks, _protocol(cells, blocks, split), adjustment)
 
 
-def _samples(
+def judged_samples(
     cells: CellTable,
     judged: NDArray[np.int64],
     vocabulary: Vocabulary,
-    known: KnownEnvironment | None,
+    known: Surroundings | None,
 ) -> SampleSet:
     """The samples of cells, with the environment that the table or the run knows of them."""
     samples = make_samples(cells, judged, vocabulary)
@@ -164,14 +176,14 @@ def _samples(
     given = {
         name: cells.environment[judged, column]
         for column, name in enumerate(cells.environment_names)
-        if name in known.encoder.names
+        if name in known.names
     }
     return replace(samples, environment=known.encoded(samples.lat, samples.lon, given))
 
 
-def _adjustment(
+def adjustment_of(
     experiment: OccurrenceExperiment,
-    predictor: OccurrencePredictor,
+    predictor: SpeciesPredictor,
     cells: CellTable,
     parts: Partition,
     backend: Backend,
@@ -179,7 +191,7 @@ def _adjustment(
     """Calibration and thresholds as they were when the run was judged."""
     return adjust(
         predictor.network,
-        _samples(cells, parts.validation, predictor.vocabulary, predictor.environment),
+        judged_samples(cells, parts.validation, predictor.vocabulary, predictor.environment),
         parts.blocks[parts.validation],
         experiment.calibrate,
         judged=len(parts.test) or None,
@@ -210,7 +222,7 @@ def _refuse_strangers(cells: CellTable, vocabulary: Vocabulary) -> None:
         )
 
 
-def _known_from(run: Run) -> tuple[Vocabulary, TrainingCounts | None]:
+def known_from(run: Run) -> tuple[Vocabulary, TrainingCounts | None]:
     """The species of a run with their classes, and how often it saw them in training, if known."""
     species = read_table(run.path("species.parquet"))
     names = species.select("code", "scientific_name", "common_name", "class_name")

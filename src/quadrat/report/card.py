@@ -118,6 +118,8 @@ def _about_occurrence(contents: Contents) -> str:
     if species is not None:
         known = counted(species.height, "species", "species")
         lines.append(f"It knows {known}; a species outside its list has no answer.")
+    if contents.is_ensemble:
+        lines.append(f"It is {contents.check['facts']['members']}.")
     return bullets(lines)
 
 

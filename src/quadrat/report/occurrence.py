@@ -49,6 +49,7 @@ def occurrence_sections(contents: Contents, summary: Summary, drawings: Drawings
     found: list[Section | None] = [
         sections.warnings(contents, summary),
         score_sections.scores(contents, summary, drawings),
+        score_sections.members(contents),
         sections.protocol(contents),
         None if contents.has_points else answers(contents, species, cells, drawings),
         None if contents.has_points else places_section(cells, drawings),
@@ -56,7 +57,7 @@ def occurrence_sections(contents: Contents, summary: Summary, drawings: Drawings
         None if contents.has_points else calibration_section(contents, drawings),
         what_it_learnt(contents, None if cells is None else _cell_radius_km(cells), drawings),
         score_sections.folds(contents, summary),
-        sections.training(contents, summary, drawings),
+        None if contents.is_ensemble else sections.training(contents, summary, drawings),
         sections.data(contents),
         sections.experiment(contents),
         sections.provenance(contents),

@@ -45,7 +45,7 @@ def photos_sections(contents: Contents, summary: Summary, drawings: Drawings) ->
     found: list[Section | None] = [
         sections.warnings(contents, summary),
         score_sections.scores(contents, summary, drawings),
-        _members(contents),
+        score_sections.members(contents),
         sections.protocol(contents),
     ]
     if oof is None or not set(OOF_COLUMNS) <= set(oof.columns):
@@ -89,23 +89,6 @@ def photos_tiles(contents: Contents) -> list[tuple[str, str]]:
         if isinstance(scores.get(name), int | float) and name != contents.metrics.get("primary")
     ]
     return tiles[:4]
-
-
-def _members(contents: Contents) -> Section | None:
-    """The members of an ensemble, with their own scores and their shares in the answer."""
-    rows = (contents.check.get("tables") or {}).get("Members") or []
-    if not contents.is_ensemble or not rows:
-        return None
-    keys = list(rows[0])
-    head = [
-        words(key).column if key in ("r2", contents.metrics["primary"]) else key for key in keys
-    ]
-    cells = [[row[k] if k == "member" else number(row[k]) for k in keys] for row in rows]
-    caption = (
-        "The score of each member alone, out of fold, and its share in the answer for each target. "
-        "The median gives all members that answer for a target the same share."
-    )
-    return Section("members", "The members", html.table(head, cells, caption=caption))
 
 
 def _targets(contents: Contents, shown: Html) -> Section:

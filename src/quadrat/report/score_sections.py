@@ -21,6 +21,9 @@ from quadrat.report.words import (
     words,
 )
 
+_MEMBER_SCORES = ("r2", "map", "macro_auc", "brier")
+"""Scores of members beside the primary one."""
+
 
 def scores(contents: Contents, summary: Summary, drawings: Drawings) -> Section:
     """Every score beside the baselines, with intervals."""
@@ -117,6 +120,22 @@ def _raw_table(contents: Contents) -> Html | None:
     table = html.table(["Score", "As predicted", f"After {step}"], rows)
     title = "What calibration changed" if step == "calibration" else "What mass balance changed"
     return html.details(title, table)
+
+
+def members(contents: Contents) -> Section | None:
+    """The members of an ensemble, with their own scores and their shares in the answer."""
+    rows = (contents.check.get("tables") or {}).get("Members") or []
+    if not contents.is_ensemble or not rows:
+        return None
+    keys = list(rows[0])
+    known = (*_MEMBER_SCORES, contents.metrics["primary"])
+    head = [words(key).column if key in known else key for key in keys]
+    cells = [[row[k] if k == "member" else number(row[k]) for k in keys] for row in rows]
+    caption = (
+        "The scores of each member alone, on what it had not seen, and its share in the answer. "
+        "The median gives all members that answer the same share."
+    )
+    return Section("members", "The members", html.table(head, cells, caption=caption))
 
 
 def folds(contents: Contents, summary: Summary, extra: Sequence[Html] = ()) -> Section | None:

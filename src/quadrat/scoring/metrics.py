@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -82,6 +82,15 @@ class Metrics:
             )
         mean, sd = _over_folds(folds)
         return cls(primary, higher, scores, folds=folds, fold_mean=mean, fold_sd=sd, **others)
+
+    def beside(self, others: Mapping[str, Metrics]) -> Metrics:
+        """The same with the scores of other models as baselines, by name."""
+        intervals = {name: one.intervals for name, one in others.items() if one.intervals}
+        return replace(
+            self,
+            baselines={**self.baselines, **{name: one.scores for name, one in others.items()}},
+            baseline_intervals={**self.baseline_intervals, **intervals},
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain objects, ready for JSON: Python numbers, and None for what is not finite."""

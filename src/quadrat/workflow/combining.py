@@ -28,7 +28,8 @@ def ensemble(
     """Combines finished runs into one that predicts, with its scores and its report.
 
     Args:
-        runs: Their folders; the first says which targets and columns there are.
+        runs: Their folders, all of photos or all of species networks; the first says which
+            targets and columns, or in which order the species, there are.
         method: ``mean``, ``median``, or ``weighted``: by weights fitted to the out-of-fold
             predictions.
         name: The first part of the new run folder's name.

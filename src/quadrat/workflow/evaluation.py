@@ -35,10 +35,10 @@ def evaluate(
     name = name or (table.name.split(".")[0] if table else "held-out")
     if not re.fullmatch(r"[\w.-]+", name) or name.startswith("."):
         raise UsageError(f"the evaluation's name {name!r} must be a plain folder name.")
-    experiment, folder = opened.experiment(), opened.path("evaluations") / name
-    metrics = family_of(experiment).evaluate(opened, table, folder)
+    folder = opened.path("evaluations") / name
+    metrics = family_of(opened.experiment()).evaluate(opened, table, folder)
     write_json(folder / "metrics.json", metrics)
-    if experiment.family == "occurrence":
+    if opened.answers == "occurrence":
         from quadrat.report import write_evaluation_report
 
         write_evaluation_report(opened.folder, name)

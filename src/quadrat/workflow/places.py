@@ -114,7 +114,7 @@ def occurrence_run(run: Path | str) -> Run:
         RunError: There is no run, or it is of another family.
     """
     opened = load_run(run)
-    family = opened.experiment().family
+    family = opened.answers
     if family != "occurrence":
         raise RunError(
             f"{run} is a run of the family {family}; species lists and maps are made from runs "

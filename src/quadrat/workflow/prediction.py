@@ -51,7 +51,7 @@ def predict(
         frame = _per_hectare(opened, Path(data), None if out is None else Path(out))
     elif threshold is None and not distance:
         frame = opened.predict(Path(data))
-    elif opened.experiment().family != "occurrence":
+    elif opened.answers != "occurrence":
         raise UsageError("thresholds and distances are for runs of the occurrence family only.")
     else:
         predictor = opened.predictor

@@ -13,7 +13,7 @@ from quadrat.workflow.places import Threshold, chosen_week, occurrence_run, sele
 if TYPE_CHECKING:
     import polars as pl
 
-    from quadrat.occurrence.predictor import OccurrencePredictor
+    from quadrat.occurrence.answering import SpeciesPredictor
 
 Names = set[tuple[str, str]]
 
@@ -60,7 +60,7 @@ def birdnet_lists(
     from quadrat.occurrence.birdnet import write_birdnet_list
 
     frame = _with_week(places, week, date)
-    predictor: OccurrencePredictor = occurrence_run(run).predictor
+    predictor: SpeciesPredictor = occurrence_run(run).predictor
     lists = list(_lists(predictor, frame, *selection(top, threshold, birdnet=True)))
     out = Path(out)
     if union:
@@ -99,7 +99,7 @@ def _with_week(places: Path | str, week: int | None, date: str | None) -> pl.Dat
 
 
 def _lists(
-    predictor: OccurrencePredictor, frame: pl.DataFrame, top: int | None, threshold: Threshold
+    predictor: SpeciesPredictor, frame: pl.DataFrame, top: int | None, threshold: Threshold
 ) -> Iterator[Names]:
     import numpy as np
 

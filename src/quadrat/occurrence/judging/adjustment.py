@@ -23,7 +23,7 @@ from quadrat.occurrence.judging.calibration import Penalty, choose_penalty, fit_
 from quadrat.occurrence.judging.features import all_features, judged_batches
 from quadrat.occurrence.judging.logit_counts import EDGES, LogitCounts, count_logits
 from quadrat.occurrence.judging.thresholds import Aim, choose_strength, fit_thresholds
-from quadrat.occurrence.network.species_network import OccurrenceNetwork, Prediction
+from quadrat.occurrence.network.species_network import Prediction, SpeciesModel
 from quadrat.occurrence.samples.batches import CellBatch
 from quadrat.occurrence.samples.dataset import SampleSet
 from quadrat.occurrence.schema import CalibrateSection
@@ -120,7 +120,7 @@ class Calibrated(nn.Module):
 
 
 def adjust(
-    network: OccurrenceNetwork,
+    network: SpeciesModel,
     samples: SampleSet,
     blocks: NDArray[np.str_],
     section: CalibrateSection,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from quadrat.occurrence.network.species_network import OccurrenceNetwork
+from quadrat.occurrence.network.species_network import SpeciesModel
 from quadrat.occurrence.samples.batches import SampleBatches
 from quadrat.occurrence.samples.dataset import SampleSet
 
@@ -19,7 +19,7 @@ def judged_batches(samples: SampleSet, device: torch.device) -> SampleBatches:
 
 
 @torch.inference_mode()
-def all_features(network: OccurrenceNetwork, batches: SampleBatches) -> Tensor:
+def all_features(network: SpeciesModel, batches: SampleBatches) -> Tensor:
     """The features of every sample ``(N, F)``: of these the logits of any species are cheap."""
     network.eval()
     return torch.cat(

@@ -28,7 +28,7 @@ from quadrat.occurrence.judging.score_tables import (
 )
 from quadrat.occurrence.judging.species_scores import MeansOverSpecies
 from quadrat.occurrence.judging.whole_years import REFERENCE, WithYears
-from quadrat.occurrence.network.species_network import OccurrenceNetwork
+from quadrat.occurrence.network.species_network import SpeciesModel
 from quadrat.occurrence.objective import SpeciesEvaluator
 from quadrat.occurrence.records.taxonomy import Vocabulary
 from quadrat.occurrence.samples.dataset import SampleSet
@@ -80,7 +80,7 @@ class Judged:
 
 
 def judge(
-    network: OccurrenceNetwork,
+    network: SpeciesModel,
     samples: SampleSet,
     *,
     adjustment: Adjustment,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from quadrat.errors import DataError
 from quadrat.experiment import ScoreSection
+from quadrat.occurrence.answering import SpeciesPredictor
 from quadrat.occurrence.judging.baselines import TrainingCounts
 from quadrat.occurrence.judging.list_scores import Lists, list_scores
 from quadrat.occurrence.judging.survey_tables import (
@@ -19,7 +20,6 @@ from quadrat.occurrence.judging.survey_tables import (
     place_frame,
     species_frame,
 )
-from quadrat.occurrence.predictor import OccurrencePredictor
 from quadrat.occurrence.records.surveys import Survey
 from quadrat.runtime.calibration import sigmoid
 from quadrat.scoring import Metrics
@@ -44,7 +44,7 @@ class _Found:
 
 
 def judge_survey(
-    predictor: OccurrencePredictor,
+    predictor: SpeciesPredictor,
     survey: Survey,
     *,
     counts: TrainingCounts | None,
@@ -94,7 +94,7 @@ def judge_survey(
     )
 
 
-def _predicted(predictor: OccurrencePredictor, survey: Survey) -> Array:
+def _predicted(predictor: SpeciesPredictor, survey: Survey) -> Array:
     """The probability of every pair ``(N,)``."""
     parts = []
     for start in range(0, len(survey.lat), _VISITS):

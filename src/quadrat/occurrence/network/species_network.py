@@ -7,6 +7,7 @@ A species head and an environment head read the trunk; a habitat head may read t
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -91,7 +92,23 @@ class Prediction:
     elsewhere: Tensor | None = None
 
 
-class OccurrenceNetwork(nn.Module):
+class SpeciesModel(nn.Module, ABC):
+    """What answers for species: features of samples first, of which any logits are then cheap."""
+
+    @abstractmethod
+    def features(self, position: Tensor, week: Tensor, environment: Tensor | None = None) -> Tensor:
+        """What `logits` needs of every sample ``(B, F)``; see `OccurrenceNetwork.features`."""
+
+    @abstractmethod
+    def logits(self, features: Tensor, columns: slice | Tensor | None = None) -> Tensor:
+        """Log odds of species ``(B, S)``, or of some of them."""
+
+    @abstractmethod
+    def keep_weeks(self) -> None:
+        """Computes what depends on the week alone once, for a model that only answers."""
+
+
+class OccurrenceNetwork(SpeciesModel):
     """From places and weeks to species.
 
     With a habitat head, ``logits = g · direct + (1 - g) · habitat``, where the gate

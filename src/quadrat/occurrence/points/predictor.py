@@ -8,11 +8,11 @@ import polars as pl
 import torch
 
 from quadrat.errors import RunError
+from quadrat.occurrence.answering import SpeciesPredictions
 from quadrat.occurrence.network.model import pick_device
 from quadrat.occurrence.points.ensemble import PointEnsemble
 from quadrat.occurrence.points.table import read_covariates
 from quadrat.occurrence.points.training import KIND
-from quadrat.occurrence.predictor import SpeciesPredictions
 from quadrat.occurrence.records.taxonomy import Vocabulary
 from quadrat.occurrence.schema import PointsSection
 from quadrat.runs import FORMAT_VERSION, read_json, write_json

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import polars as pl
@@ -26,6 +26,21 @@ if TYPE_CHECKING:
 _DESCRIPTION, _CELLS = "environment.json", "environment.parquet"
 
 Floats = NDArray[np.float64]
+
+
+class Surroundings(Protocol):
+    """What says of the environment of places as much as a model wants to know."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that may be given."""
+        ...
+
+    def encoded(
+        self, lat: Floats, lon: Floats, given: Mapping[str, Floats] | None = None
+    ) -> NDArray[np.float32]:
+        """The encoded environment of places ``(N, E)``; see `KnownEnvironment.encoded`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -53,6 +68,11 @@ class KnownEnvironment:
         reach = _spacing_km(table) if resolution is None else 2 * EDGE_KM[resolution]
         values = table.environment[:, : len(encoder.columns)]
         return cls(encoder, table.lat, table.lon, values, reach)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns."""
+        return self.encoder.names
 
     def at(self, lat: Floats, lon: Floats) -> Floats:
         """The columns of the nearest cell ``(N, columns)``, NaN where it is out of reach.
