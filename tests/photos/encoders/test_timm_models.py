@@ -104,6 +104,44 @@ def test_last_blocks_take_another_size_in_prediction():
             assert tokens.shape[0] == 2
 
 
+@pytest.mark.parametrize("learning", [{}, {"train_last_blocks": 2}, {"train": "all"}])
+def test_tokens_of_all_layers_lie_side_by_side_at_the_places_of_the_last(learning: dict[str, Any]):
+    name = "test_efficientnet"
+    keys: dict[str, Any] = {"layers": (1, 2, -1), "tokens": True, "token_layers": "all", "size": 64}
+    encoder = create(name, **keys, **learning)
+    photos = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    model: Any = create(name, size=64).model.eval()
+    said = []
+    with torch.no_grad():
+        tokens = encoder.eval()(photos).tokens
+        state = model.bn1(model.conv_stem(photos))
+        for block in model.blocks:
+            state = block(state)
+            said.append(state)
+        said[-1] = model.bn2(model.conv_head(state))
+    grid = said[-1].shape[2]
+    by_hand = [
+        torch.nn.functional.avg_pool2d(said[number], said[number].shape[2] // grid)
+        for number in keys["layers"]
+    ]
+    assert tokens is not None
+    torch.testing.assert_close(tokens, torch.cat(by_hand, dim=1).permute(0, 2, 3, 1))
+    assert tokens.shape[3] == encoder.token_width
+    assert encoder.fingerprint() != create(name, **keys | {"token_layers": "last"}).fingerprint()
+
+
+def test_tokens_of_all_layers_of_a_transformer_leave_the_class_token_out():
+    keys: dict[str, Any] = {"layers": (0, -1), "tokens": True, "token_layers": "all", "size": 64}
+    encoder, plain = create(**keys), create(**keys | {"token_layers": "last"})
+    photos = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        joined, last = encoder(photos).tokens, plain(photos).tokens
+    assert joined is not None
+    assert last is not None
+    assert joined.shape == (2, 4, 4, 2 * last.shape[3])
+    torch.testing.assert_close(joined[..., last.shape[3] :], last)
+
+
 def test_a_size_of_its_own_that_is_no_whole_number_of_patches_is_cut(
     monkeypatch: pytest.MonkeyPatch,
 ):

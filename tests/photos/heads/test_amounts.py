@@ -195,3 +195,57 @@ def test_a_density_finds_out_what_places_hold():
     assert float(loss.detach()) < 0.4  # of a variance of 1
     places = made.density(seen).detach()
     assert np.corrcoef(places[..., 0].flatten(), held[..., 0].flatten())[0, 1] > 0.85
+
+
+def painted(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Places that are one of six paints, and the share of the picture that three of them cover.
+
+    Two numbers and noise tell a paint: three are means of others, so no line parts one from all.
+
+    Returns:
+        Tokens ``(count, 8, 8, 7)`` and areas in percent ``(count, 3)``.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    paints = torch.tensor([[0, 0], [2, 0], [1, 2], [1, 0], [0.5, 1], [1.5, 1]], dtype=torch.float32)
+    shares = torch.rand(count, 6, generator=generator) ** 2
+    drawn = torch.multinomial(shares, 64, replacement=True, generator=generator).reshape(-1, 8, 8)
+    spoken = paints[drawn] @ torch.randn(2, 7, generator=torch.Generator().manual_seed(9))
+    noise = 0.1 * torch.randn(spoken.shape, generator=generator)
+    areas = torch.stack([(drawn == paint).float().mean(dim=(1, 2)) for paint in (3, 4, 0)], dim=1)
+    return spoken + noise, 100.0 * areas
+
+
+def fitted_r2(kind: str, summing: tuple[tuple[int, ...], ...]) -> float:
+    """R² on new pictures of painted areas and their total, after as many steps as a run makes."""
+    sets = [painted(256, 1), painted(128, 2)]
+    units = [torch.cat([areas, areas.sum(dim=1, keepdim=True)], dim=1) for _, areas in sets]
+    scale = TargetScaler.fit(units[0].double().numpy(), "none")
+    truth = [torch.from_numpy(scale.transform(one.double().numpy())).float() for one in units]
+    made = heads[kind](HeadSpec(7, 4, 1, (128,), True, 0.0, token_width=7, summing=summing))
+    if isinstance(made, AmountsHead):
+        made.begin(scale, units[0].mean(dim=0).tolist(), 64.0)
+
+    def say(tokens: torch.Tensor) -> torch.Tensor:
+        owner, vectors = torch.arange(len(tokens)), tokens.mean(dim=(1, 2))
+        centre = sets[0][0].mean(dim=(0, 1, 2))
+        scaled = (vectors - centre) / sets[0][0].mean(dim=(1, 2)).std(dim=0)
+        seen = SampleViews(scaled, scaled, owner, 0 * owner, tokens)
+        said: torch.Tensor = made(scaled, seen)[..., 0]
+        return said
+
+    optimiser = torch.optim.AdamW(made.parameters(), lr=3e-3, weight_decay=1e-3)
+    for step in range(30 * 8):
+        rows = torch.arange(32) + 32 * (step % 8)
+        optimiser.zero_grad()
+        (say(sets[0][0][rows]) - truth[0][rows]).square().mean().backward()
+        optimiser.step()
+    with torch.no_grad():
+        errors = (say(sets[1][0]) - truth[1]).square().mean(dim=0)
+    return float((1.0 - errors / truth[1].var(dim=0)).mean())
+
+
+def test_a_density_measures_painted_areas():
+    summing = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1))
+    density = fitted_r2("density", summing)
+    assert density > 0.95
+    assert fitted_r2("mlp", ()) < density - 0.05  # the mean of places does not tell the areas

@@ -227,6 +227,18 @@ def test_a_moved_folder_is_the_same_experiment(tmp_path: Path):
         ),
         ({"augment": {"metadata_dropout": 1.0}}, "augment.metadata_dropout: "),
         (
+            {"head": {"kind": "density"}, "views": {"fit": "pad"}},
+            "views.fit: 'density' adds up places, and a border's would count as photo",
+        ),
+        (
+            {"head": {"kind": "density"}, "encoder": {"token_layers": "all"}},
+            "encoder.token_layers: 'all' joins the tokens of several encoder.layers",
+        ),
+        (
+            {"encoder": {"layers": [1, -1], "token_layers": "all"}},
+            "encoder.token_layers: 'all' joins the tokens of several encoder.layers",
+        ),
+        (
             {"augment": {"simulate_stamps": 0.2}},
             "augment.simulate_stamps: what a frozen encoder says of a photo is kept",
         ),

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 from torch.utils.checkpoint import checkpoint
 
 from quadrat.engine import ParameterGroup, parameter_groups
@@ -33,17 +34,24 @@ class Reading:
         layers: Numbers of the blocks after which vectors are read, ascending; those of the last
             block are read after the network's end.
         tokens: Whether the places after the last of the layers are given, too.
+        joined: Whether what is said of a place after each of the layers is one token, instead.
     """
 
     pools: tuple[str, ...]
     inner: tuple[str, ...]
     layers: tuple[int, ...]
     tokens: bool = False
+    joined: bool = False
 
     @property
     def blocks(self) -> int:
         """How many blocks must run."""
         return self.layers[-1] + 1
+
+    def keeps_places(self, number: int) -> bool:
+        """Whether the places after a block are part of the tokens."""
+        kept = self.layers if self.joined else self.layers[-1:]
+        return self.tokens and number in kept
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,7 @@ class Learning:
 class _Read(NamedTuple):
     state: State
     vectors: list[Tensor]
+    places: list[Tensor]
 
 
 class _Part(nn.Module):
@@ -99,7 +108,7 @@ class _Part(nn.Module):
         checkpointing: bool = False,
     ) -> _Read:
         """Runs the blocks, and the end if the last block is among them."""
-        vectors = []
+        vectors, places = [], []
         for number in range(self.first, self.stop):
             state = self._block(number, state, checkpointing)
             ended = number == len(self.steps.blocks) - 1
@@ -110,7 +119,9 @@ class _Part(nn.Module):
                     pooled(kind, self.steps, self.model, state, power(number))
                     for kind in (self.reading.pools if ended else self.reading.inner)
                 ]
-        return _Read(state, vectors)
+            if self.reading.keeps_places(number):
+                places.append(self.steps.places(self.model, state))
+        return _Read(state, vectors, places)
 
     def _block(self, number: int, state: State, checkpointing: bool) -> State:
         def run(values: Tensor) -> Tensor:
@@ -129,10 +140,21 @@ class _Part(nn.Module):
         # A block of the families that are known keeps the grid.
         return state._replace(values=values)
 
-    def encoded(self, read: _Read, before: Sequence[Tensor] = ()) -> Encoded:
-        """Vectors and tokens after the last block."""
-        tokens = self.steps.places(self.model, read.state) if self.reading.tokens else None
-        return Encoded(torch.cat([*before, *read.vectors], dim=1), tokens)
+    def encoded(self, read: _Read, early: Sequence[Tensor] = ()) -> Encoded:
+        """Vectors and tokens after the last block.
+
+        Args:
+            read: What was read of the blocks of this part.
+            early: What `early` says of the part before it.
+        """
+        tokens = at_one_grid([*early[1:], *read.places]) if self.reading.tokens else None
+        return Encoded(torch.cat([*early[:1], *read.vectors], dim=1), tokens)
+
+    @staticmethod
+    def early(read: _Read) -> tuple[Tensor, ...]:
+        """Vectors that were read before the last part, and places if they are to be joined."""
+        vectors = (torch.cat(read.vectors, dim=1),) if read.vectors else ()
+        return (*vectors, at_one_grid(read.places)) if read.places else vectors
 
 
 class Stem(_Part):
@@ -160,8 +182,7 @@ class Stem(_Part):
             vectors, tokens = self.encoded(read)
             held = (vectors,) if tokens is None else (vectors, tokens)
         else:
-            early = (torch.cat(read.vectors, dim=1),) if read.vectors else ()
-            held = (*self.steps.pack(self.model, read.state), *early)
+            held = (*self.steps.pack(self.model, read.state), *self.early(read))
         return tuple(part.contiguous() for part in held)
 
 
@@ -255,6 +276,23 @@ class Tail(_Part, EncoderTail):
                 depth = blocks + 1
             found.setdefault(depth, []).append(parameter)
         yield from sorted(found.items())
+
+
+def at_one_grid(places: Sequence[Tensor]) -> Tensor:
+    """What several blocks say of the places of views, side by side, ``(V, h, w, K₁ + K₂ + …)``.
+
+    Args:
+        places: Of each block ``(V, h, w, K)``; the last one's grid is the coarsest, and what finer
+            ones say is averaged to it.
+    """
+    height, width = places[-1].shape[1:3]
+    coarse = [
+        one
+        if one.shape[1:3] == (height, width)
+        else adaptive_avg_pool2d(one.permute(0, 3, 1, 2), (height, width)).permute(0, 2, 3, 1)
+        for one in places
+    ]
+    return torch.cat(coarse, dim=3)
 
 
 def without(module: nn.Module, names: set[str]) -> nn.Module:

@@ -133,7 +133,7 @@ class TimmEncoder(PhotoEncoder):
         if reading.layers != (blocks - 1,):
             yield f"layers {reading.layers}"
         if reading.tokens:
-            yield "tokens"
+            yield "tokens of all layers" if reading.joined else "tokens"
         if self.stem is not None and self.stem.stop < reading.blocks:
             yield f"to block {self.stem.stop}"
 
@@ -157,7 +157,8 @@ def _reading(steps: Steps, model: nn.Module, section: EncoderSection) -> Reading
     pools = section.pools
     usual = "class" if reads_class_token(model) else "mean"
     inner = tuple(dict.fromkeys(usual if pool == "auto" else pool for pool in pools))
-    return Reading(pools, inner, layers, section.tokens)
+    joined = section.token_layers == "all" and len(layers) > 1
+    return Reading(pools, inner, layers, section.tokens, joined)
 
 
 def _demand(steps: Steps, model: nn.Module, section: EncoderSection) -> None:

@@ -18,6 +18,8 @@ LEAST = 1e-9
 """Smallest amount that is mapped to the targets' scale; a square root has no slope at 0."""
 LEAST_SHARE = 0.05
 """Smallest share of what is usual that an amount begins from; linear starts may say less."""
+LEAST_SQUARE = 1e-6
+"""Smallest mean square of a token that it is divided by; one of zeros stays so."""
 
 
 class AmountsHead(Head):
@@ -148,9 +150,10 @@ class RatioHead(AmountsHead):
 class DensityHead(AmountsHead):
     """Amounts of every place, added up over places and views.
 
-    A 1 × 1 convolution over the tokens and a softplus: what a place holds depends on its own token
-    alone, so two views hold what one and the other hold. A linear start would not add up so: it has
-    none.
+    Hidden layers over each token by itself and a softplus: what a place holds depends on its own
+    token alone, so two views hold what one and the other hold. A linear start would not add up so:
+    it has none. Tokens come at one size, with their own beside them: a place without anything may
+    differ from a full one in size alone.
 
     Args:
         spec: Its sizes, with those of the tokens.
@@ -161,8 +164,7 @@ class DensityHead(AmountsHead):
 
     def __init__(self, spec: HeadSpec) -> None:
         super().__init__(spec)
-        self.norm = nn.LayerNorm(spec.token_width, elementwise_affine=False)
-        self.layer = zeros(nn.Linear(spec.token_width, self.basic))
+        self.layers = hidden_layers(spec, self.basic, spec.token_width + 1)
         self.register_buffer("share", torch.ones(()))
 
     @property
@@ -180,7 +182,7 @@ class DensityHead(AmountsHead):
         """The basic amounts of every place, in the targets' units, ``(V, h, w, F)``."""
         if views.tokens is None:
             raise ValueError("a density needs the tokens of the views")
-        raw: Tensor = self.layer(self.norm(views.tokens.float()))
+        raw: Tensor = self.layers(with_size(views.tokens.float()))
         one = _inverse_softplus(torch.ones_like(self.usual))
         return self.share * self.usual * softplus(raw + one)
 
@@ -188,6 +190,12 @@ class DensityHead(AmountsHead):
         """The sums over the places of a sample's views ``(B, F)``."""
         held = self.density(views).sum(dim=(1, 2))
         return held.new_zeros(views.count, self.basic).index_add(0, views.owner, held)
+
+
+def with_size(tokens: Tensor) -> Tensor:
+    """Tokens over their root mean square, and its logarithm, ``(…, K) → (…, K + 1)``."""
+    size = tokens.square().mean(dim=-1, keepdim=True).clamp_min(LEAST_SQUARE).sqrt()
+    return torch.cat([tokens / size, size.log()], dim=-1)
 
 
 def _inverse_softplus(values: Tensor) -> Tensor:

@@ -52,9 +52,15 @@ class MlpHead(Head):
         return out.reshape(-1, self.spec.targets, self.spec.parameters)
 
 
-def hidden_layers(spec: HeadSpec, outputs: int) -> nn.Sequential:
-    """Hidden layers, and a linear one that says 0 before training."""
-    widths = (spec.width, *spec.hidden)
+def hidden_layers(spec: HeadSpec, outputs: int, width: int | None = None) -> nn.Sequential:
+    """Hidden layers, and a linear one that says 0 before training.
+
+    Args:
+        spec: Their widths.
+        outputs: Numbers that are said.
+        width: Numbers that go in, instead of those of the sample's vector.
+    """
+    widths = (width or spec.width, *spec.hidden)
     layers: list[nn.Module] = []
     for before, after in itertools.pairwise(widths):
         layers += [nn.Linear(before, after), nn.GELU(), nn.Dropout(spec.dropout)]

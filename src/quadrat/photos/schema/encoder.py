@@ -79,6 +79,11 @@ class EncoderSection(Section):
     tokens: bool = Field(
         False, description="Keep what is said of each place of a view, for fusions that ask for it."
     )
+    token_layers: Literal["last", "all"] = Field(
+        "last",
+        description="last: tokens are those after the last of encoder.layers; all: what all of "
+        "them say of a place is joined, averaged to the places of the last.",
+    )
     cache: bool = Field(
         True,
         description="What the frozen part says of a photo is computed once and kept for later "

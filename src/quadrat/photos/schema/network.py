@@ -83,7 +83,7 @@ class HeadSection(Section):
         True, description="One hidden part for all targets, or one for each (mlp, parts)."
     )
     hidden: tuple[Width, ...] = Field(
-        (256,), description="Widths of the hidden layers (mlp, parts, ratio)."
+        (256,), description="Widths of the hidden layers; of density for every place by itself."
     )
     distribution: Literal["point", "gaussian", "lognormal", "quantile"] = Field(
         "point",

@@ -119,6 +119,12 @@ def _density_problems(experiment: PhotosExperiment) -> Iterator[Problem]:
     views, augment, fusion = experiment.views, experiment.augment, experiment.fusion
     if views.kind == "crops":
         yield ("views", "kind"), "'density' adds up views, and crops show places twice; use 'tiles'"
+    if views.fit == "pad":
+        yield (
+            ("views", "fit"),
+            "'density' adds up places, and a border's would count as photo; use 'squash', which "
+            "keeps shares of the area",
+        )
     if views.predict_size not in (None, views.size):
         yield ("views", "predict_size"), "'density' adds up places; their number must not change"
     if experiment.tta.sizes or experiment.tta.kind == "crops":

@@ -147,6 +147,12 @@ def encoder_problems(encoder: EncoderSection) -> Iterator[Problem]:
         yield ("rows",), "only encoder.name = 'precomputed:FILE.npy' has rows; leave it out"
     if encoder.weights == "bundled" and encoder.name != BUNDLED:
         yield ("weights",), f"only {BUNDLED} is bundled; use 'hub', 'none' or a file"
+    if encoder.token_layers == "all" and not (encoder.tokens and len(encoder.layers) > 1):
+        yield (
+            ("token_layers",),
+            "'all' joins the tokens of several encoder.layers, for a fusion or head that looks at "
+            "places; leave it out",
+        )
     yield from _learning_problems(encoder)
     if not encoder.pools:
         yield ("pool",), "name at least one pooling"
