@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from quadrat.ensemble import family, reading
-from quadrat.ensemble.members import open_members
+from quadrat.ensemble.members import open_runs
 from quadrat.ensemble.reading import Reader
 from quadrat.errors import DataError, ExperimentError
 from quadrat.photos import family as photos
@@ -118,7 +118,7 @@ def test_copied_members_keep_the_size(
 def test_members_without_skill_are_judged_at_the_size(members: list[Run], twins: list[Run]):
     reader = Reader()
     for member, twin in zip(
-        open_members(ensemble_of(*members, predict_size=48)), twins, strict=True
+        open_runs(ensemble_of(*members, predict_size=48))[0], twins, strict=True
     ):
         per_target = twin.metrics()["per_target"].values()
         expected = np.mean([scores["r2"] for scores in per_target])

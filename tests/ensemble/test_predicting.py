@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from quadrat.ensemble import family
-from quadrat.ensemble.members import Loaded, open_members
+from quadrat.ensemble.members import Loaded, open_runs
 from quadrat.errors import RunError
 from quadrat.photos.predictor import PhotosPredictor
 from quadrat.predictors import load_run
@@ -165,6 +165,6 @@ def test_a_saved_ensemble_is_loaded_again(runs: list[Run], tmp_path: Path):
 
 
 def test_members_are_asked_in_their_order(runs: list[Run]):
-    loaded = Loaded(open_members(ensemble_of(*runs)), one_at_a_time=True)
+    loaded = Loaded(open_runs(ensemble_of(*runs))[0], one_at_a_time=True)
     kinds = loaded.each(lambda predictor: predictor.experiment.head.distribution)
     assert kinds == ["gaussian", "gaussian", "point"]

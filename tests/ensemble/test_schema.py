@@ -46,7 +46,7 @@ def test_the_hash_goes_by_the_names_of_the_members():
         ({"average": {}, "run": {}}, r"leave out \[average\], \[run\]"),
         ({"member": MEMBERS[:1]}, "member: .*at least 2"),
         ({"member": [{"run": "a", "weight": 1.0}, {"run": "b"}]}, "no effect with .* 'mean'"),
-        ({"member": [{"run": "a"}, {"run": "a"}]}, "a run is named twice"),
+        ({"member": [{"run": "a"}, {"run": "a"}]}, "is named twice"),
         ({"combine": {"method": "stack"}}, "combine.method"),
         ({"combine": {"copied": True}}, "combine.copied: unknown key"),
         ({"member": [{"run": "a", "weight": -1.0}, {"run": "b"}]}, "member.0.weight"),

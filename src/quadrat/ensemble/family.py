@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quadrat.ensemble.judging import judge_members, scored_as
+from quadrat.ensemble.member_training import check_experiments
 from quadrat.ensemble.members import family_of_members, open_members
 from quadrat.ensemble.predictor import PhotosEnsemble
 from quadrat.ensemble.saving import SPECIES, load_photos, members_of
@@ -26,9 +27,15 @@ __all__ = ["check", "evaluate", "explain", "load", "train"]
 
 
 def check(experiment: EnsembleExperiment) -> CheckReport:
-    """Opens and judges the members, as making the ensemble would."""
+    """Opens and judges the members, as making the ensemble would.
+
+    Where members are yet to be trained, their files and data are checked instead.
+    """
+    due = [place for place, one in enumerate(experiment.member) if one.experiment is not None]
     try:
-        members = open_members(experiment)
+        if due:
+            return check_experiments(experiment, due)
+        members = open_members(experiment, Path())
         if family_of_members(members) == "occurrence":
             from quadrat.ensemble.species.judging import judge_species
 

@@ -64,18 +64,43 @@ class Member:
             ) from error
 
 
-def open_members(experiment: EnsembleExperiment) -> list[Member]:
+def open_runs(
+    experiment: EnsembleExperiment, folder: Path | None = None
+) -> tuple[list[Member], list[str]]:
+    """The runs that an experiment names, and why others cannot be opened.
+
+    Args:
+        experiment: The ensemble's experiment.
+        folder: Its run folder, for members that were trained in it; they are left out without it.
+    """
+    members, problems = [], []
+    for place, section in enumerate(experiment.member):
+        where = section.run or (None if folder is None else trained_in(folder, place))
+        if where is None:
+            continue
+        try:
+            members.append(open_member(where, section, experiment.combine.sides))
+        except QuadratError as error:
+            problems.append(str(error))
+    return members, problems
+
+
+def trained_in(folder: Path, place: int) -> Path:
+    """Where in an ensemble's run folder the member of a place is trained, or copied."""
+    return folder / "members" / str(place)
+
+
+def open_members(experiment: EnsembleExperiment, folder: Path) -> list[Member]:
     """The runs that an experiment names.
+
+    Args:
+        experiment: The ensemble's experiment.
+        folder: Its run folder, for members that were trained in it.
 
     Raises:
         DataError: Lists all that are missing, unfinished, or of a family that cannot be combined.
     """
-    members, problems = [], []
-    for section in experiment.member:
-        try:
-            members.append(open_member(section.run, section, experiment.combine.sides))
-        except QuadratError as error:
-            problems.append(str(error))
+    members, problems = open_runs(experiment, folder)
     families = {member.experiment.family for member in members}
     if len(families) > 1:
         problems.append(f"runs of several families: {', '.join(sorted(families))}")
@@ -114,11 +139,12 @@ def open_member(
         raise RunError(
             f"{run.folder} was trained on points; ensembles are made from photos, or from cells."
         )
+    name = run.folder.name if section.experiment is None else section.experiment.stem
     if experiment.family != "photos":
-        return Member(run.folder.name, run, experiment, section)
+        return Member(name, run, experiment, section)
     if predict_size is not None and predict_size == own_size(run.folder):
         predict_size = None
-    return Member(run.folder.name, run, experiment, section, predict_size)
+    return Member(name, run, experiment, section, predict_size)
 
 
 class Loaded:

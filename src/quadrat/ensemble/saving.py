@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from quadrat.ensemble.combination import Combination
-from quadrat.ensemble.members import Loaded, Member, open_member
+from quadrat.ensemble.members import Loaded, Member, open_member, trained_in
 from quadrat.ensemble.predictor import PhotosEnsemble
 from quadrat.ensemble.schema import EnsembleExperiment, MemberSection
 from quadrat.errors import RunError
@@ -75,12 +75,20 @@ def describe_photos(
     describe(folder, experiment, PHOTOS, answer, members)
 
 
-def copy_members(folder: Path, members: Sequence[Member]) -> list[Member]:
-    """Copies members into ``members/`` of an ensemble's run folder, with what answers need."""
-    copies = []
-    for place, member in enumerate(members):
-        target = folder / "members" / str(place)
-        unfinished = target.with_name(f".{place}")
+def copy_members(
+    folder: Path, experiment: EnsembleExperiment, members: Sequence[Member]
+) -> list[Member]:
+    """Copies members into ``members/`` of an ensemble's run folder, with what answers need.
+
+    Those that were trained there stay as they are.
+    """
+    copies, sections = [], list(experiment.member)
+    for member in members:
+        target = trained_in(folder, sections.index(member.section))
+        if member.run.folder == target.resolve():
+            copies.append(member)
+            continue
+        unfinished = target.with_name(f".{target.name}")
         for old in (target, unfinished):
             if old.exists():
                 shutil.rmtree(old)
@@ -121,7 +129,7 @@ def save_ensemble(ensemble: PhotosEnsemble, folder: Path) -> None:
     """Writes an ensemble with copies of its members, so that the folder answers on its own."""
     folder.mkdir(parents=True, exist_ok=True)
     Run(folder).write_experiment(ensemble.combined)
-    copies = copy_members(folder, ensemble.loaded.members)
+    copies = copy_members(folder, ensemble.combined, ensemble.loaded.members)
     describe_photos(folder, ensemble.combined, ensemble.combination, copies)
 
 
@@ -129,7 +137,7 @@ def _found(folder: Path, entry: dict[str, Any], experiment: EnsembleExperiment) 
     """A member, beside the ensemble as it was, or where its experiment says."""
     section: MemberSection = experiment.member[entry["section"]]
     beside = Path(os.path.normpath(folder / entry["run"]))
-    places = list(dict.fromkeys([beside, section.run]))
+    places = list(dict.fromkeys([beside, section.run or beside]))
     there = [place for place in places if (place / "experiment.toml").is_file()]
     if not there:
         looked = " nor ".join(str(place) for place in places)

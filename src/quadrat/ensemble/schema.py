@@ -29,7 +29,14 @@ _OF_MEMBERS = ("optimiser", "average", "run")
 class MemberSection(Section):
     """One run of the ensemble."""
 
-    run: FilePath = Field(description="Its run folder; the run must have finished.")
+    run: FilePath | None = Field(
+        None, description="Its run folder; the run must have finished. Either this or experiment."
+    )
+    experiment: FilePath | None = Field(
+        None,
+        description="Its experiment file: it is trained with the ensemble, into members/ of the "
+        "run folder.",
+    )
     weight: Weight | dict[str, Weight] | None = Field(
         None,
         description="combine.method = 'weighted': its weight, or target → weight (0 for a target "
@@ -39,6 +46,12 @@ class MemberSection(Section):
     targets: tuple[str, ...] = Field(
         (), description="Photos: targets that it answers for; all that it knows if empty."
     )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> MemberSection:
+        if (self.run is None) == (self.experiment is None):
+            raise ValueError("give either run, a finished run, or experiment, a file to train")
+        return self
 
     def weight_of(self, target: str) -> float | None:
         """The weight that was given for a target; None where none was given at all."""
@@ -123,8 +136,8 @@ class EnsembleExperiment(Experiment):
         given = [name for name in _OF_MEMBERS if isinstance(content, Mapping) and name in content]
         if given:
             raise ValueError(
-                f"an ensemble trains nothing: leave out [{'], ['.join(given)}], which belong into "
-                "the experiments of its members"
+                f"an ensemble itself learns nothing: leave out [{'], ['.join(given)}], which "
+                "belong into the experiments of its members"
             )
         return content
 
@@ -142,7 +155,9 @@ class EnsembleExperiment(Experiment):
                 f"member.weight: give every member a weight, or none to have them fitted (none in "
                 f"member {lacking}, counted from 0)"
             )
-        folders = [member.run for member in self.member]
-        if len(set(folders)) < len(folders):
-            raise ValueError("member.run: a run is named twice; give it a weight instead")
+        named = [member.run or member.experiment for member in self.member]
+        if len(set(named)) < len(named):
+            raise ValueError(
+                "member: a run or an experiment is named twice; give it a weight instead"
+            )
         return self

@@ -6,6 +6,7 @@ from typing import Any
 
 from quadrat.engine import OnEpoch, current_progress
 from quadrat.ensemble.judging import judge_members
+from quadrat.ensemble.member_training import train_members
 from quadrat.ensemble.members import Loaded, family_of_members, open_members
 from quadrat.ensemble.predictor import PhotosEnsemble
 from quadrat.ensemble.saving import copy_members, describe_photos
@@ -23,12 +24,12 @@ def train(
     history: History,
     on_epoch: OnEpoch | None = None,
 ) -> dict[str, Any]:
-    """Combines and judges the members; nothing is learnt but weights, so there are no epochs.
+    """Combines and judges the members, after those were trained that are experiments yet.
 
     Args:
         experiment: The experiment.
         run: Where everything goes.
-        history: Stays empty.
+        history: Stays empty; members that are trained have their own.
         on_epoch: Is never called.
 
     Returns:
@@ -37,8 +38,10 @@ def train(
     Raises:
         DataError: The members cannot be combined or judged together.
         RunError: A member cannot be loaded.
+        Stopped: A signal asked to stop while a member was trained; its state was saved.
     """
-    found = open_members(experiment)
+    train_members(experiment, run.folder)
+    found = open_members(experiment, run.folder)
     if family_of_members(found) == "occurrence":
         from quadrat.ensemble.species.saving import train_species
 
@@ -50,7 +53,7 @@ def train(
     write_table(judged.oof, run.path("oof.parquet"))
     members = judged.members
     if experiment.combine.copied:
-        members = copy_members(run.folder, members)
+        members = copy_members(run.folder, experiment, members)
     describe_photos(run.folder, experiment, judged.combination, members)
     loaded = Loaded(members, one_at_a_time=experiment.combine.jit)
     predict_test(PhotosEnsemble(experiment, judged.combination, loaded), run)

@@ -194,7 +194,8 @@ def _first_member(folder: Path, own: Mapping[str, Any], model: Mapping[str, Any]
     if not str(model.get("kind", "")).endswith("-ensemble"):
         return None
     entry = model["members"][0]
-    places = [folder / entry["run"], Path(own["member"][entry["section"]]["run"])]
+    named = own["member"][entry["section"]].get("run")
+    places = [folder / entry["run"], *([Path(named)] if named else [])]
     return next((place for place in places if (place / "experiment.toml").is_file()), None)
 
 

@@ -13,6 +13,7 @@ from scipy.special import expit, logit
 
 from quadrat.ensemble import family
 from quadrat.errors import DataError, RunError, UsageError
+from quadrat.experiment import parse
 from quadrat.occurrence.predictor import OccurrencePredictor
 from quadrat.predictors import load_run
 from quadrat.runs import Run, read_json, write_json
@@ -171,6 +172,23 @@ def test_keys_and_runs_that_do_not_go_with_species_are_told(networks: list[Run],
     write_json(imported.path("status.json"), {"state": "imported"})
     with pytest.raises(DataError, match="'imported' was imported"):
         made(ensemble_of(networks[0], imported), tmp_path)
+
+
+def test_a_member_is_trained_with_the_ensemble(networks: list[Run], tmp_path: Path):
+    (tmp_path / "again.toml").write_text(networks[0].experiment().to_toml())
+    document = {
+        "family": "ensemble",
+        "member": [
+            {"run": str(networks[1].folder)},
+            {"experiment": str(tmp_path / "again.toml")},
+        ],
+        "score": {"bootstrap": 0},
+    }
+    run = made(parse(document), tmp_path / "out")
+    trained = Run(run.folder / "members" / "1")
+    np.testing.assert_array_equal(told(trained, 9), told(networks[0], 9))
+    mean = (told(networks[0], 9) + told(networks[1], 9)) / 2
+    np.testing.assert_allclose(told(run, 9), as_calibrated(run, mean), rtol=1e-3)
 
 
 def test_photos_and_species_are_not_combined(networks: list[Run], runs: list[Run]):

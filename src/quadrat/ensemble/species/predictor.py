@@ -109,5 +109,5 @@ class SpeciesEnsemble(SpeciesPredictor):
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         Run(folder).write_experiment(self.combined)
-        copies = copy_members(folder, self.members)
+        copies = copy_members(folder, self.combined, self.members)
         describe_species(folder, self.combined, copies, self.calibration)

@@ -36,7 +36,7 @@ def train_species(
         current_progress().warn(warning)
     write_json(run.path("check.json"), report_json(found.report))
     if experiment.combine.copied:
-        members = copy_members(run.folder, members)
+        members = copy_members(run.folder, experiment, members)
     _write_scores(run, found)
     describe_species(run.folder, experiment, members, found.stored)
     metrics = found.judged.metrics.to_dict()
