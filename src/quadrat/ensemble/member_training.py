@@ -61,9 +61,11 @@ def check_experiments(experiment: EnsembleExperiment, places: list[int]) -> Chec
         experiment: The ensemble's experiment.
         places: Which of its members are to be trained.
     """
-    report = CheckReport()
-    report.errors.extend(open_runs(experiment)[1])
-    for place, one in _experiments(experiment):
+    report, planned = CheckReport(), list(_experiments(experiment))
+    runs, problems = open_runs(experiment)
+    families = {run.experiment.family for run in runs} | {one.family for _, one in planned}
+    report.errors.extend([*problems, *_unfit(experiment, families)])
+    for place, one in planned:
         if place not in places:
             continue
         try:
@@ -75,6 +77,20 @@ def check_experiments(experiment: EnsembleExperiment, places: list[int]) -> Chec
         report.warnings.extend(f"member.{place}.experiment: {line}" for line in found.warnings)
         report.facts.update({f"member {place}, {key}": v for key, v in found.facts.items()})
     return report
+
+
+def _unfit(experiment: EnsembleExperiment, families: set[str]) -> list[str]:
+    """Why members of some families could not be combined, once they were trained."""
+    if len(families) > 1:
+        return [f"members of several families: {', '.join(sorted(families))}"]
+    if "occurrence" in families:
+        from quadrat.ensemble.species.agreement import require_keys_of_species
+
+        try:
+            require_keys_of_species(experiment)
+        except DataError as error:
+            return list(error.problems)
+    return []
 
 
 def _experiments(experiment: EnsembleExperiment) -> Iterator[tuple[int, Experiment]]:

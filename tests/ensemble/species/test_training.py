@@ -191,6 +191,18 @@ def test_a_member_is_trained_with_the_ensemble(networks: list[Run], tmp_path: Pa
     np.testing.assert_allclose(told(run, 9), as_calibrated(run, mean), rtol=1e-3)
 
 
+def test_what_could_not_be_combined_is_not_trained(
+    networks: list[Run], runs: list[Run], tmp_path: Path
+):
+    (tmp_path / "again.toml").write_text(networks[0].experiment().to_toml())
+    due = {"experiment": str(tmp_path / "again.toml")}
+    asked = {"family": "ensemble", "combine": {"method": "weighted"}}
+    report = family.check(parse({**asked, "member": [due, {"run": str(networks[1].folder)}]}))
+    assert report.errors == ["member.weight: weights of species networks are given, not fitted"]
+    report = family.check(parse({**asked, "member": [due, {"run": str(runs[0].folder)}]}))
+    assert report.errors == ["members of several families: occurrence, photos"]
+
+
 def test_photos_and_species_are_not_combined(networks: list[Run], runs: list[Run]):
     report = family.check(ensemble_of(networks[0], runs[0]))
     assert "runs of several families: occurrence, photos" in report.errors[0]

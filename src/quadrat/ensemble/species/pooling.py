@@ -53,7 +53,8 @@ class PooledMember(nn.Module):
             self.register_buffer(f"{name}s", torch.from_numpy(stacked), persistent=False)
         with torch.inference_mode():
             north_pole, first = torch.zeros(1, 2), torch.ones(1, dtype=torch.int64)
-            self.size = network.cpu().features(north_pole, first).shape[1]
+            network.cpu().eval()  # what was kept of weeks on another device is dropped by this
+            self.size = network.features(north_pole, first).shape[1]
 
     def features(self, position: Tensor, week: Tensor, own: Tensor) -> Tensor:
         """What `logits` needs ``(B, size + 1)``; ``own``: environment and number of the curves."""
