@@ -25,8 +25,21 @@ def beats(metrics: Metrics, name: str) -> bool:
     return difference > 0.0 if metrics.higher_is_better else difference < 0.0
 
 
-def not_beaten(metrics: Metrics) -> list[str]:
-    """A sentence for the best member, if the ensemble is not better."""
-    if beats(metrics, BEST_MEMBER):
-        return []
-    return ["the ensemble does not beat its best member alone"]
+def not_beaten(metrics: Metrics, *, fitted: bool) -> list[str]:
+    """A sentence for each of the two that the ensemble is not better than.
+
+    Args:
+        metrics: Its scores, with theirs as baselines.
+        fitted: Whether its weights were fitted: only then the plain mean is a simpler choice.
+    """
+    found = []
+    if fitted and not beats(metrics, PLAIN_MEAN):
+        plain = metrics.baselines[PLAIN_MEAN].get(metrics.primary, float("nan"))
+        found.append(
+            f"the fitted weights do not beat the plain mean of the members ({metrics.primary} "
+            f"{metrics.scores[metrics.primary]:.4g} against {plain:.4g}): use "
+            "combine.method = 'mean'"
+        )
+    if not beats(metrics, BEST_MEMBER):
+        found.append("the ensemble does not beat its best member alone")
+    return found

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from quadrat.ensemble.answering import Answering
-from quadrat.ensemble.baselines import BEST_MEMBER, METHODS, PLAIN_MEAN, beats, not_beaten
+from quadrat.ensemble.baselines import BEST_MEMBER, METHODS, PLAIN_MEAN, not_beaten
 from quadrat.ensemble.combination import Combination
 from quadrat.ensemble.held_out import OutOfFold, read_out_of_fold
 from quadrat.ensemble.members import Member
@@ -243,11 +243,4 @@ def _findings(
     ]
     if 0 < len(silent) < len(members):
         found.append(f"no standard deviation is told, because {', '.join(silent)} tells none")
-    if experiment.fitted and not beats(metrics, PLAIN_MEAN):
-        plain = metrics.baselines[PLAIN_MEAN].get(metrics.primary, float("nan"))
-        found.append(
-            f"the fitted weights do not beat the plain mean of the members ({metrics.primary} "
-            f"{metrics.scores[metrics.primary]:.4g} against {plain:.4g}): use "
-            "combine.method = 'mean'"
-        )
-    return [*found, *not_beaten(metrics)]
+    return [*found, *not_beaten(metrics, fitted=experiment.fitted)]

@@ -40,8 +40,8 @@ class MemberSection(Section):
     weight: Weight | dict[str, Weight] | None = Field(
         None,
         description="combine.method = 'weighted': its weight, or target → weight (0 for a target "
-        "that is not named). Where no member has one, weights are fitted; those of species "
-        "networks must be given.",
+        "that is not named; for species networks one number). Where no member has one, weights are "
+        "fitted.",
     )
     targets: tuple[str, ...] = Field(
         (), description="Photos: targets that it answers for; all that it knows if empty."
@@ -64,8 +64,8 @@ class CombineSection(Section):
     method: Method = Field(
         "mean",
         description="mean; median; weighted: by the weights of the members, or by weights that are "
-        "fitted to the out-of-fold predictions of photos runs. Of species networks it is the mean "
-        "or median of probabilities.",
+        "fitted to the out-of-fold predictions (of species networks: to validation cells, where "
+        "test cells judge).",
     )
     drop_broken: bool = Field(
         False,

@@ -76,6 +76,23 @@ def test_a_run_with_itself_is_judged_as_it_was_alone(train: Train, tmp_path: Pat
     assert found["protocol"]["judged"] == ("test" if test else "validation")
 
 
+def test_weights_are_fitted_to_validation_cells_where_test_cells_judge(
+    train: Train, tmp_path: Path
+):
+    split = {"test": 0.2}
+    good = train("good", seed=3, split=split, optimiser={"epochs": 3})
+    poor = train("poor", seed=4, split=split, optimiser={"learning_rate": 1e-5})
+    run = made(ensemble_of(good, poor, method="weighted"), tmp_path / "out")
+    weights = read_json(run.path("model.json"))["weights"]
+    assert sum(weights) == pytest.approx(1.0)
+    assert weights[0] > 0.8
+    metrics = run.metrics()
+    assert metrics["scores"]["log_loss"] < metrics["baselines"]["members_mean"]["log_loss"]
+    mean = weights[0] * told(good, 30) + weights[1] * told(poor, 30)
+    np.testing.assert_allclose(told(run, 30), as_calibrated(run, mean), rtol=1e-3)
+    assert family.evaluate(run, None) == metrics
+
+
 def test_an_ensemble_is_evaluated_again_from_its_folder(networks: list[Run], tmp_path: Path):
     run = made(ensemble_of(*networks, copy=True), tmp_path / "out")
     metrics = run.metrics()
@@ -166,7 +183,7 @@ def test_keys_and_runs_that_do_not_go_with_species_are_told(networks: list[Run],
     report = family.check(ensemble_of(asked, networks[1], **keys))
     for key in (*(f"combine.{key}" for key in keys), "member.0.targets"):
         assert f"{key}: " in report.errors[0]
-    with pytest.raises(DataError, match="weights of species networks are given, not fitted"):
+    with pytest.raises(DataError, match="weights cannot be fitted to the validation cells"):
         made(ensemble_of(*networks, method="weighted"), tmp_path)
     imported = copied(networks[1], tmp_path / "imported")
     write_json(imported.path("status.json"), {"state": "imported"})
@@ -196,9 +213,9 @@ def test_what_could_not_be_combined_is_not_trained(
 ):
     (tmp_path / "again.toml").write_text(networks[0].experiment().to_toml())
     due = {"experiment": str(tmp_path / "again.toml")}
-    asked = {"family": "ensemble", "combine": {"method": "weighted"}}
+    asked = {"family": "ensemble", "combine": {"jit": True}}
     report = family.check(parse({**asked, "member": [due, {"run": str(networks[1].folder)}]}))
-    assert report.errors == ["member.weight: weights of species networks are given, not fitted"]
+    assert [line.partition(": ")[0] for line in report.errors] == ["combine.jit"]
     report = family.check(parse({**asked, "member": [due, {"run": str(runs[0].folder)}]}))
     assert report.errors == ["members of several families: occurrence, photos"]
 

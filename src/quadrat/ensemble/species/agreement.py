@@ -69,8 +69,6 @@ def require_keys_of_species(experiment: EnsembleExperiment) -> None:
             problems.append(f"member.{place}.targets: every member answers for all species")
         if isinstance(section.weight, dict):
             problems.append(f"member.{place}.weight: give one number, for all species")
-    if experiment.fitted:
-        problems.append("member.weight: weights of species networks are given, not fitted")
     if problems:
         raise DataError("these keys do not go with runs of the occurrence family.", problems)
 

@@ -19,13 +19,15 @@ from numpy.typing import NDArray
 from quadrat.engine import Backend
 from quadrat.ensemble.baselines import BEST_MEMBER, METHODS, PLAIN_MEAN, not_beaten
 from quadrat.ensemble.members import Member
-from quadrat.ensemble.schema import EnsembleExperiment
+from quadrat.ensemble.schema import EnsembleExperiment, Method
 from quadrat.ensemble.species.agreement import (
     Known,
     known_members,
     require_keys_of_species,
 )
-from quadrat.ensemble.species.predictor import Pooled, put_together, weights_of
+from quadrat.ensemble.species.predictor import Pooled, put_together
+from quadrat.ensemble.species.weighting import fit_shares, likelihoods
+from quadrat.errors import DataError
 from quadrat.experiment import CheckReport
 from quadrat.occurrence.evaluating import judged_samples, known_from
 from quadrat.occurrence.findings import missing_watched
@@ -47,6 +49,7 @@ class JudgedSpecies:
 
     Attributes:
         members: The members.
+        weights: The weight of each ``(M,)``.
         judged: Scores, of it all, of species and of cells.
         pooled: What the members are together.
         stored: The calibration of what they say together.
@@ -54,6 +57,7 @@ class JudgedSpecies:
     """
 
     members: list[Member]
+    weights: NDArray[np.float64]
     judged: Judged
     pooled: Pooled
     stored: Calibration | None
@@ -71,21 +75,21 @@ def judge_species(experiment: EnsembleExperiment, members: Sequence[Member]) -> 
     require_keys_of_species(experiment)
     known = known_members(members)
     bench = _Bench(experiment, known)
-    judged, stored = bench.judge(experiment)
+    method, equal = experiment.combine.method, np.ones(len(known))
+    weights = bench.weights(experiment)
+    judged, stored = bench.judge(method, weights)
     beside = bench.best_member()
-    if experiment.combine.method != "mean":
-        plain = experiment.combine.model_copy(update={"method": "mean"})
-        rival, _ = bench.judge(experiment.model_copy(update={"combine": plain}))
-        beside[PLAIN_MEAN] = rival.metrics
+    if method != "mean":
+        beside[PLAIN_MEAN] = bench.judge("mean", equal)[0].metrics
     metrics = judged.metrics.beside(beside)
     judged = replace(judged, metrics=metrics)
-    report = CheckReport(warnings=not_beaten(metrics))
-    words = METHODS[experiment.combine.method]
-    report.facts["members"] = f"{len(known)} networks, combined by {words}"
+    report = CheckReport(warnings=not_beaten(metrics, fitted=experiment.fitted))
+    report.facts["members"] = f"{len(known)} networks, combined by {METHODS[method]}"
     report.facts["species"] = f"{len(known[0].predictor.vocabulary):,}"
     report.facts["split"] = str(metrics.protocol["words"])
-    report.tables["Members"] = _member_table(experiment, known, metrics.primary)
-    return JudgedSpecies(list(members), judged, bench.pooled(experiment), stored, report)
+    report.tables["Members"] = _member_table(known, weights, metrics.primary)
+    pooled = bench.pooled(method, weights)
+    return JudgedSpecies(list(members), weights, judged, pooled, stored, report)
 
 
 class _Bench:
@@ -104,18 +108,44 @@ class _Bench:
         )
         self.adjustments = [self._adjusted(one) for one in known]
 
-    def pooled(self, experiment: EnsembleExperiment) -> Pooled:
+    def weights(self, experiment: EnsembleExperiment) -> NDArray[np.float64]:
+        """The weight of every member ``(M,)``: given, or fitted on validation cells.
+
+        Raises:
+            DataError: They would be fitted on the cells that judge.
+        """
+        equal = np.ones(len(self.known))
+        if experiment.combine.method != "weighted":
+            return equal
+        if not experiment.fitted:
+            given = [one.member.section.weight for one in self.known]
+            return np.array(given, dtype=np.float64)
+        parts = self.known[0].parts
+        if not len(parts.test):
+            raise DataError(
+                "weights cannot be fitted to the validation cells and be judged on them.",
+                fix="use combine.method = 'mean', give every member a weight, or train the "
+                "members with split.test.",
+            )
+        pooled = self.pooled("mean", equal)
+        samples = self._samples(pooled, parts.validation, crossed=True)
+        device = self.backend.device
+        return fit_shares(likelihoods(pooled.pool, samples, device, self.seed))
+
+    def pooled(self, method: Method, weights: NDArray[np.float64]) -> Pooled:
         """The members together, with the curves of their folds."""
         return put_together(
-            experiment,
-            [one.member for one in self.known],
+            method,
+            weights,
             [one.predictor for one in self.known],
             [adjustment.parts for adjustment in self.adjustments],
         )
 
-    def judge(self, experiment: EnsembleExperiment) -> tuple[Judged, Calibration | None]:
+    def judge(
+        self, method: Method, weights: NDArray[np.float64]
+    ) -> tuple[Judged, Calibration | None]:
         """Scores of the members together, and the calibration of what they say."""
-        first, pooled = self.known[0], self.pooled(experiment)
+        first, pooled = self.known[0], self.pooled(method, weights)
         parts, data = first.parts, first.experiment.data
         validation = self._samples(pooled, parts.validation, crossed=True)
         samples = self._samples(pooled, parts.test) if len(parts.test) else validation
@@ -141,7 +171,7 @@ class _Bench:
             blocks=parts.blocks[parts.judged],
             watchlist=self.vocabulary.columns(read_watchlist(data.watchlist)),
             score=self.score,
-            protocol=self._protocol(experiment),
+            protocol=self._protocol(method),
             backend=self.backend,
             seed=self.seed,
             holdout=holdout,
@@ -187,8 +217,8 @@ class _Bench:
         _, counts = known_from(self.known[0].member.run)
         return counts or TrainingCounts.unknown(len(self.vocabulary))
 
-    def _protocol(self, experiment: EnsembleExperiment) -> dict[str, Any]:
-        first, method = self.known[0], experiment.combine.method
+    def _protocol(self, method: Method) -> dict[str, Any]:
+        first = self.known[0]
         told = first.parts.protocol(first.experiment.split)
         told |= left_out(first.cells, first.parts.judged, self.vocabulary)
         watched = first.experiment.data.watchlist
@@ -200,9 +230,8 @@ class _Bench:
 
 
 def _member_table(
-    experiment: EnsembleExperiment, known: Sequence[Known], primary: str
+    known: Sequence[Known], weights: NDArray[np.float64], primary: str
 ) -> list[dict[str, Any]]:
-    weights = weights_of(experiment, [one.member for one in known])
     table = []
     for one, share in zip(known, (weights / weights.sum()).tolist(), strict=True):
         scores = one.member.run.metrics()["scores"]

@@ -8,7 +8,7 @@ answers with: 0 for those that it answers everybody with, from 1 on those of its
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,12 +107,16 @@ class SpeciesPool(SpeciesModel):
 
     def logits(self, features: Tensor, columns: slice | Tensor | None = None) -> Tensor:
         """Log odds of the pooled probability."""
-        columns = slice(None) if columns is None else columns
-        owns = torch.split(features, [member.size + 1 for member in self._each()], dim=1)
-        told = (member.logits(own, columns) for member, own in zip(self._each(), owns, strict=True))
+        told = self.each_logits(features, slice(None) if columns is None else columns)
         if self.method == "median":
             return median_logits(torch.stack(list(told)))
         return mean_logits(told, self.shares)
+
+    def each_logits(self, features: Tensor, columns: slice | Tensor) -> Iterator[Tensor]:
+        """Calibrated log odds by each member, one after the other."""
+        owns = torch.split(features, [member.size + 1 for member in self._each()], dim=1)
+        for member, own in zip(self._each(), owns, strict=True):
+            yield member.logits(own, columns)
 
     def keep_weeks(self) -> None:
         """Computes what depends on the week alone once, for every member."""

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quadrat.ensemble.members import Member
-from quadrat.ensemble.schema import EnsembleExperiment
+from quadrat.ensemble.schema import EnsembleExperiment, Method
 from quadrat.ensemble.species.pooling import JointSurroundings, PooledMember, SpeciesPool
 from quadrat.occurrence.answering import SpeciesPredictor
 from quadrat.occurrence.predictor import OccurrencePredictor
@@ -35,17 +36,17 @@ class Pooled(NamedTuple):
 
 
 def put_together(
-    experiment: EnsembleExperiment,
-    members: Sequence[Member],
+    method: Method,
+    weights: NDArray[np.float64],
     predictors: Sequence[OccurrencePredictor],
     curves: Sequence[Sequence[Calibration]] = (),
 ) -> Pooled:
     """Makes one model of several.
 
     Args:
-        experiment: Says how.
-        members: The members.
-        predictors: Their models, which know the same species.
+        method: How.
+        weights: Of each of them ``(M,)``.
+        predictors: The models, which know the same species.
         curves: Curves of the folds of each member, besides those for everybody.
     """
     first = predictors[0]
@@ -58,16 +59,9 @@ def put_together(
         folds = curves[place] if curves else ()
         order = np.array([own[code] for code in codes], dtype=np.int64)
         parts.append(PooledMember(one.network, [plain, *folds], order, reads))
-    pool = SpeciesPool(parts, weights_of(experiment, members), experiment.combine.method)
+    pool = SpeciesPool(parts, weights, method)
     surroundings = JointSurroundings(tuple(one.known for one in predictors))
     return Pooled(pool, first.vocabulary, surroundings, first.observed)
-
-
-def weights_of(experiment: EnsembleExperiment, members: Sequence[Member]) -> np.ndarray:
-    """The weight of every member ``(M,)``."""
-    if experiment.combine.method != "weighted":
-        return np.ones(len(members))
-    return np.array([member.section.weight for member in members], dtype=np.float64)
 
 
 class SpeciesEnsemble(SpeciesPredictor):
@@ -76,6 +70,7 @@ class SpeciesEnsemble(SpeciesPredictor):
     Args:
         combined: The ensemble's experiment.
         members: The members.
+        weights: The weight of each.
         pooled: What they are together.
         calibration: Curves and thresholds of what they say together.
         device: Where it computes.
@@ -85,6 +80,7 @@ class SpeciesEnsemble(SpeciesPredictor):
         self,
         combined: EnsembleExperiment,
         members: Sequence[Member],
+        weights: NDArray[np.float64],
         pooled: Pooled,
         calibration: Calibration | None,
         *,
@@ -98,7 +94,7 @@ class SpeciesEnsemble(SpeciesPredictor):
             observed=pooled.observed,
             device=device,
         )
-        self.combined, self.members = combined, tuple(members)
+        self.combined, self.members, self.weights = combined, tuple(members), weights
 
     def save(self, folder: Path | str) -> None:
         """Writes everything that `load_run` needs into a folder, members and all."""
@@ -110,4 +106,4 @@ class SpeciesEnsemble(SpeciesPredictor):
         folder.mkdir(parents=True, exist_ok=True)
         Run(folder).write_experiment(self.combined)
         copies = copy_members(folder, self.combined, self.members)
-        describe_species(folder, self.combined, copies, self.calibration)
+        describe_species(folder, self.combined, copies, self.weights, self.calibration)

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from quadrat.engine import current_progress
 from quadrat.ensemble.members import Member
 from quadrat.ensemble.saving import SPECIES, copy_members, describe, members_of
 from quadrat.ensemble.schema import EnsembleExperiment
 from quadrat.ensemble.species.agreement import species_experiment
 from quadrat.ensemble.species.judging import JudgedSpecies, judge_species
-from quadrat.ensemble.species.predictor import SpeciesEnsemble, put_together, weights_of
+from quadrat.ensemble.species.predictor import SpeciesEnsemble, put_together
 from quadrat.errors import RunError
 from quadrat.occurrence.evaluating import evaluate_predictor, write_tables
 from quadrat.occurrence.network.calibration import load_calibration, save_calibration
@@ -38,7 +41,7 @@ def train_species(
     if experiment.combine.copied:
         members = copy_members(run.folder, experiment, members)
     _write_scores(run, found)
-    describe_species(run.folder, experiment, members, found.stored)
+    describe_species(run.folder, experiment, members, found.weights, found.stored)
     metrics = found.judged.metrics.to_dict()
     write_json(run.path("metrics.json"), metrics)
     return metrics
@@ -48,11 +51,11 @@ def describe_species(
     folder: Path,
     experiment: EnsembleExperiment,
     members: Sequence[Member],
+    weights: NDArray[np.float64],
     calibration: Calibration | None,
 ) -> None:
     """Writes ``model.json`` and the calibration of what the members say together."""
-    weights = weights_of(experiment, members).tolist()
-    answer = {"method": experiment.combine.method, "weights": weights}
+    answer = {"method": experiment.combine.method, "weights": weights.tolist()}
     describe(folder, experiment, SPECIES, answer, members)
     save_calibration(folder, calibration)
 
@@ -65,7 +68,7 @@ def load_species(
     Raises:
         RunError: A member has moved, or cannot be loaded, or knows other species than the first.
     """
-    members, _ = members_of(Run(folder), experiment)
+    members, model = members_of(Run(folder), experiment)
     predictors = [member.load() for member in members]
     species = set(predictors[0].vocabulary.codes)
     for member, predictor in zip(members, predictors, strict=True):
@@ -74,9 +77,10 @@ def load_species(
                 f"the member '{member.name}' of {folder} knows other species than "
                 f"'{members[0].name}'. Make the ensemble again."
             )
-    pooled = put_together(experiment, members, predictors)
+    weights = np.array(model["weights"], dtype=np.float64)
+    pooled = put_together(experiment.combine.method, weights, predictors)
     calibration = load_calibration(folder, len(pooled.vocabulary))
-    return SpeciesEnsemble(experiment, members, pooled, calibration, device=device)
+    return SpeciesEnsemble(experiment, members, weights, pooled, calibration, device=device)
 
 
 def evaluate_species(
