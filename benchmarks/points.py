@@ -4,8 +4,12 @@
 
 Trains the defaults of ``[points]`` on every region's records, once with target-group and
 once with random background, and judges on its presence–absence surveys, which nothing has looked
-at. With ``--epochs`` the networks learn for so long instead of as long as cross-validation says,
-which takes a sixth of the time. Leaves with 1 where a limit is missed.
+at. With ``--epochs`` the networks learn for so long instead of as long as cross-validation says.
+Leaves with 1 where a limit is missed.
+
+    python -m benchmarks.points $DATA/disdat --cross-validate --set points.width=256
+
+Judges settings on spatial blocks of the records alone, where defaults are to be chosen.
 """
 
 from __future__ import annotations
@@ -26,15 +30,14 @@ from numpy.typing import NDArray
 
 from quadrat.engine import Backend
 from quadrat.experiment import Experiment, parse
-from quadrat.occurrence.points.data import prepare, section_of
-from quadrat.occurrence.points.ensemble import Networks, PointEnsemble
-from quadrat.occurrence.points.fitting import Part, fit_part
-from quadrat.occurrence.points.scores import species_scores
-from quadrat.occurrence.points.sites import Sites, read_test
-from quadrat.occurrence.points.training import BASELINE, MODEL, train
-from quadrat.occurrence.records.taxonomy import Vocabulary
+from quadrat.occurrence.points.data import PointData, prepare, section_of
+from quadrat.occurrence.points.ensemble import Networks
+from quadrat.occurrence.points.fitting import Fitted, Part, fit_part
+from quadrat.occurrence.points.scores import scores_over_folds, species_scores
+from quadrat.occurrence.points.sites import read_test
+from quadrat.occurrence.points.table import Covariates
+from quadrat.occurrence.points.training import chosen_epochs, cross_validation
 from quadrat.occurrence.schema import OccurrenceExperiment
-from quadrat.runs import Run
 from quadrat.scoring import bootstrap_means
 from quadrat.tables import read_table
 
@@ -48,6 +51,7 @@ CATEGORICAL: Mapping[str, tuple[str, ...]] = {
 }
 _NO_COVARIATES = ("siteid", "spid", "x", "y", "occ", "group")
 BACKGROUNDS = ("target-group", "random")
+_NETWORKS_ALONE = ("points.models=['network']", "score.baselines=false")
 MODELS = ("logistic", "one network", "networks", "forest", "ensemble")
 
 Aucs = dict[str, NDArray[np.float64]]
@@ -59,17 +63,20 @@ def main() -> int:
     torch.set_num_threads(1)
     began = time.perf_counter()
     found: dict[str, dict[str, Aucs]] = {}
-    for background in BACKGROUNDS:
+    judged = _held_out if options.cross_validate else _region
+    for background in options.backgrounds:
         found[background] = {}
         for region in options.regions:
             at = time.perf_counter()
-            aucs = _region(Region(options.data, region), background, options)
+            aucs = judged(Region(options.data, region), background, options)
             found[background][region] = aucs
             seconds = time.perf_counter() - at
-            means = ", ".join(f"{model} {np.mean(auc):.4f}" for model, auc in aucs.items())
+            means = ", ".join(f"{model} {np.nanmean(auc):.4f}" for model, auc in aucs.items())
             print(f"{region} {background}: {means} ({seconds:.0f} s)", file=sys.stderr, flush=True)
         _print(background, found[background])
     print(f"\n{time.perf_counter() - began:.0f} s in all")
+    if options.cross_validate or len(found) < len(BACKGROUNDS):
+        return 0
     return _compare(found, options)
 
 
@@ -124,54 +131,69 @@ class Region:
 
 
 def _region(region: Region, background: str, options: argparse.Namespace) -> Aucs:
+    """Scores on the region's surveys, after training as `train` does but for judging folds."""
     experiment = region.experiment(background, options.set)
     _, section = section_of(experiment)
-    with tempfile.TemporaryDirectory() as name:
-        if options.epochs:
-            codes, model, baseline = _at_once(experiment, options.epochs)
-        else:
-            run = Run.create(Path(name), experiment)
-            train(experiment, run, history=run.history())
-            codes = Vocabulary.read(run.path("labels.txt")).codes
-            model, baseline = (
-                PointEnsemble.load(run.path(MODEL)),
-                PointEnsemble.load(run.path(BASELINE)),
-            )
-        table = region.surveys(Path(name))
-        sites = read_test(read_table(table), section, codes, table).of_species(codes)
-    return _aucs(model, baseline, sites)
-
-
-def _at_once(
-    experiment: OccurrenceExperiment, epochs: int
-) -> tuple[tuple[str, ...], PointEnsemble, PointEnsemble]:
-    """Learns from all sites, without cross-validation."""
     data = prepare(experiment)
     rows = np.arange(len(data.sites))
     backend = Backend.create("cpu", experiment.optimiser.precision)
-    fitted = fit_part(experiment, data, Part(0, rows, rows[:0], epochs), backend)
-    assert fitted.baseline is not None
-    return data.vocabulary.codes, fitted.model, fitted.baseline
+    epochs = options.epochs or _epochs(
+        region.experiment(background, [*options.set, *_NETWORKS_ALONE])
+    )
+    fitted = fit_part(experiment, data, Part(section.folds, rows, rows[:0], epochs), backend)
+    with tempfile.TemporaryDirectory() as name:
+        table = region.surveys(Path(name))
+        codes = data.vocabulary.codes
+        sites = read_test(read_table(table), section, codes, table).of_species(codes)
+    return {
+        name: np.mean([species_scores(each, sites.labels).auc for each in answers], axis=0)
+        for name, answers in _answers(fitted, sites.covariates).items()
+    }
 
 
-def _aucs(model: PointEnsemble, baseline: PointEnsemble, sites: Sites) -> Aucs:
-    """The AUC of every species, by model."""
-    inputs = model.encoder.encoded(sites.covariates)
+def _epochs(experiment: OccurrenceExperiment) -> int:
+    """How long the networks are to learn."""
+    return chosen_epochs(experiment, _folds(experiment, prepare(experiment)))
 
-    def auc(answers: NDArray[np.float32]) -> NDArray[np.float64]:
-        return species_scores(answers, sites.labels).auc
 
-    found = {"logistic": auc(baseline.answers(sites.covariates))}
+def _folds(experiment: OccurrenceExperiment, data: PointData) -> list[Fitted]:
+    backend = Backend.create("cpu", experiment.optimiser.precision)
+    parts = cross_validation(experiment, data)
+    return [fit_part(experiment, data, part, backend) for part in parts]
+
+
+def _held_out(region: Region, background: str, options: argparse.Namespace) -> Aucs:
+    """Scores on spatial blocks of the records, which also chose the networks' epoch."""
+    experiment = region.experiment(background, options.set)
+    data = prepare(experiment)
+    fold, sites = data.folds.fold, data.sites
+    found: dict[str, NDArray[np.float32]] = {}
+    for number, fitted in enumerate(_folds(experiment, data)):
+        rows = fold == number
+        for name, answers in _answers(fitted, sites.covariates.rows(rows)).items():
+            shape = (len(answers), *sites.labels.shape)
+            found.setdefault(name, np.empty(shape, dtype=np.float32))[:, rows] = answers
+    return {
+        name: np.mean([scores_over_folds(each, sites.labels, fold)[0].auc for each in answers], 0)
+        for name, answers in found.items()
+    }
+
+
+def _answers(fitted: Fitted, covariates: Covariates) -> dict[str, NDArray[np.float32]]:
+    """The answers by model ``(K, N, S)``; K is 1 but for single networks, where it is theirs."""
+    model = fitted.model
+    inputs = model.encoder.encoded(covariates)
+    found = {kind: each.answers(inputs)[None] for kind, each in model.models.items()}
     networks = model.models.get("network")
     if isinstance(networks, Networks):
         networks.module.eval()
         with torch.inference_mode():
-            members = networks.module.log_ratios(torch.from_numpy(inputs))
-        found["one network"] = np.mean([auc(member.numpy()) for member in members], axis=0)
-        found["networks"] = auc(networks.answers(inputs))
-    if "forest" in model.models:
-        found["forest"] = auc(model.models["forest"].answers(inputs))
-    return found | {"ensemble": auc(model.answers(sites.covariates))}
+            members = networks.module.log_ratios(torch.from_numpy(inputs)).numpy()
+        found = {**found, "one network": members, "networks": found["network"]}
+        del found["network"]
+    if fitted.baseline is not None:
+        found["logistic"] = fitted.baseline.answers(covariates)[None]
+    return {**found, "ensemble": model.answers(covariates)[None]}
 
 
 def _print(background: str, regions: Mapping[str, Aucs]) -> None:
@@ -179,7 +201,9 @@ def _print(background: str, regions: Mapping[str, Aucs]) -> None:
     print("region  species  " + "".join(f"{name:>14}" for name in MODELS))
     rows = {**regions, "all": _joined(regions)}
     for name, aucs in rows.items():
-        values = "".join(f"{np.mean(aucs[m]):>14.4f}" if m in aucs else f"{'':>14}" for m in MODELS)
+        values = "".join(
+            f"{np.nanmean(aucs[m]):>14.4f}" if m in aucs else f"{'':>14}" for m in MODELS
+        )
         print(f"{name:<8}{len(aucs['ensemble']):>7}  {values}")
     low, high = _interval(rows["all"]["ensemble"])
     print(f"ensemble over all species, 95 % bootstrap over species: {low:.4f} to {high:.4f}")
@@ -217,6 +241,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--ensemble", type=float, default=0.76, help="lowest AUC of the ensemble")
     parser.add_argument("--gain", type=float, default=0.025, help="least gain by target group")
     parser.add_argument("--epochs", type=int, default=0, help="fixed; without cross-validation")
+    parser.add_argument(
+        "--cross-validate", action="store_true", help="judge on blocks of the records instead"
+    )
+    parser.add_argument("--backgrounds", nargs="+", choices=BACKGROUNDS, default=[*BACKGROUNDS])
     parser.add_argument("--regions", nargs="+", choices=list(CATEGORICAL), default=[*CATEGORICAL])
     parser.add_argument("--set", action="append", default=[], help="override a key")
     return parser.parse_args()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ from quadrat.occurrence.points.ensemble import Networks, PointEnsemble
 from quadrat.occurrence.points.logistic import regress
 from quadrat.occurrence.points.network import NetworkShape, PointNetwork
 from quadrat.occurrence.points.objective import PointObjective
+from quadrat.occurrence.points.pieces import Pieces
 from quadrat.occurrence.points.scores import scores_over_folds, species_scores
 from quadrat.occurrence.points.table import Covariates
 from quadrat.occurrence.schema import PointsSection
@@ -29,6 +32,21 @@ def sites():
     labels = (rng.random((400, 2)) < chances).astype(np.float32)
     labels[rng.random((400, 2)) < 0.2] = np.nan
     return inputs, labels
+
+
+def test_a_number_passes_through_its_pieces():
+    rng = np.random.default_rng(3)
+    learnt = np.stack([rng.normal(size=101), rng.integers(0, 2, 101)], axis=1).astype(np.float32)
+    pieces = Pieces(2, 4)
+    pieces.cut(torch.from_numpy(np.hstack([learnt, learnt])))
+    new = np.array([[-9, 0], [0.1, 0.4], [0.5, 1], [9, 2]], dtype=np.float32)
+    found = pieces(torch.from_numpy(new)).numpy().reshape(4, 2, 4)
+    for number in (0, 1):
+        knots = np.quantile(learnt[:, number].astype(np.float64), [0, 0.25, 0.5, 0.75, 1])
+        for piece, (first, last) in enumerate(itertools.pairwise(knots)):
+            expected = np.interp(new[:, number], [first, last], [0, 1]) if last > first else 0.0
+            np.testing.assert_allclose(found[:, number, piece], expected, atol=1e-6)
+    assert (found[0] == 0).all() and found[3, 0].sum() == 4.0
 
 
 @pytest.mark.parametrize("balanced", [True, False])
@@ -50,6 +68,20 @@ def test_a_forest_answers_as_its_trees(sites, monkeypatch, balanced):
             forest.answers(inputs)[:, species], np.mean(each, axis=0), atol=1e-6
         )
     again = forests.Forests.from_arrays(forest.arrays())
+    np.testing.assert_array_equal(again.answers(inputs), forest.answers(inputs))
+
+
+def test_forests_of_earlier_versions_read_back(sites):
+    """Their thresholds are float64, and apart from the shares of presences."""
+    inputs, labels = sites
+    forest = forests.grow(inputs, labels, trees=7, balanced=True, seed=1)
+    arrays = dict(forest.arrays())
+    number, leaf = arrays.pop("number"), arrays["feature"] == -1
+    # Between a float32 and the next, where it parts the same inputs.
+    between = (number.astype(np.float64) + np.nextafter(number, np.float32(np.inf))) / 2
+    arrays["threshold"] = np.where(leaf, -2.0, between)
+    arrays["value"] = np.where(leaf, number, np.float32(0.5))
+    again = forests.Forests.from_arrays(arrays)
     np.testing.assert_array_equal(again.answers(inputs), forest.answers(inputs))
 
 
@@ -89,7 +121,7 @@ def test_unknown_labels_teach_nothing(sites):
     inputs, labels = sites
     torch.manual_seed(0)
     module = PointNetwork(NetworkShape(3, 2, members=2, width=8, depth=1, dropout=0.0))
-    module.start_from(torch.from_numpy(labels))
+    module.start_from(torch.from_numpy(inputs), torch.from_numpy(labels))
     index = torch.arange(400)
     batch = PointBatch(torch.from_numpy(inputs), torch.from_numpy(labels), index)
     losses = PointObjective("macro_auc").loss(module, batch)
@@ -162,7 +194,9 @@ def test_an_ensemble_reads_back(sites, tmp_path):
     covariates = Covariates(inputs.astype(np.float64), np.empty((400, 0), dtype=object))
     encoder = PointEncoder.fitted(covariates, section)
     torch.manual_seed(0)
-    module = PointNetwork(NetworkShape(3, 2, members=2, width=4, depth=1, dropout=0.0))
+    shape = NetworkShape(3, 2, members=2, width=4, depth=1, dropout=0.0, numbers=3, pieces=4)
+    module = PointNetwork(shape)
+    module.start_from(torch.from_numpy(inputs), torch.from_numpy(labels))
     models = {
         "network": Networks(module, balanced=True),
         "forest": forests.grow(inputs, labels, trees=3, balanced=True, seed=0),

@@ -88,8 +88,9 @@ def fit_part(
     if "network" in section.models:
         held_out = data.sites.rows(part.held_out)
         chosen_on = (encoder.encoded(held_out.covariates), held_out.labels)
-        module, result = _fit_networks(
-            experiment, (inputs, labels), chosen_on, part, backend, state, history, on_epoch
+        module = _network(experiment, encoder, (inputs, labels), seed=experiment.seed + part.fold)
+        result = _fit_network(
+            module, experiment, (inputs, labels), chosen_on, part, backend, state, history, on_epoch
         )
         models["network"] = Networks(module, balanced)
     if "forest" in section.models:
@@ -103,7 +104,27 @@ def fit_part(
     return Fitted(PointEnsemble(encoder, models, balanced), baseline, result)
 
 
-def _fit_networks(
+def _network(
+    experiment: OccurrenceExperiment,
+    encoder: PointEncoder,
+    learnt: tuple[Inputs, Labels],
+    *,
+    seed: int,
+) -> PointNetwork:
+    """Networks before training, which know how their inputs are spread."""
+    _, section = section_of(experiment)
+    inputs, labels = learnt
+    seed_everything(seed)
+    shape = NetworkShape.of(
+        section, inputs=inputs.shape[1], numbers=encoder.numbers, species=labels.shape[1]
+    )
+    module = PointNetwork(shape)
+    module.start_from(torch.from_numpy(inputs), torch.from_numpy(labels))
+    return module
+
+
+def _fit_network(
+    module: PointNetwork,
     experiment: OccurrenceExperiment,
     learnt: tuple[Inputs, Labels],
     chosen_on: tuple[Inputs, Labels],
@@ -112,13 +133,8 @@ def _fit_networks(
     state: Path | None,
     history: Any,
     on_epoch: OnEpoch | None,
-) -> tuple[PointNetwork, FitResult]:
-    _, section = section_of(experiment)
+) -> FitResult:
     optimiser = experiment.optimiser.model_copy(update={"epochs": part.epochs})
-    seed_everything(experiment.seed + part.fold)
-    shape = NetworkShape.of(section, inputs=learnt[0].shape[1], species=learnt[1].shape[1])
-    module = PointNetwork(shape)
-    module.start_from(torch.from_numpy(learnt[1]))
     batches = PointBatches(
         *learnt,
         optimiser.batch_size,
@@ -132,7 +148,7 @@ def _fit_networks(
         validation = PointBatches(
             *chosen_on, optimiser.batch_size, device=backend.device, seed=0, shuffle=False
         )
-    result = fit(
+    return fit(
         module,
         batches,
         PointObjective(experiment.score.primary),
@@ -144,4 +160,3 @@ def _fit_networks(
         fold=part.fold,
         on_epoch=on_epoch,
     )
-    return module, result

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,6 @@ _CHUNK = 200_000
 """Pairs of site and tree that are followed at a time."""
 
 _LEAF = -1
-_EMPTY = {"feature": np.int32, "threshold": np.float64, "left": np.int32, "right": np.int32}
 
 
 @dataclass(frozen=True)
@@ -32,22 +32,20 @@ class Forests:
     """The trees of all species, node after node.
 
     Args:
-        roots: First node of every tree, and where the next species begins in it: ``(T,)``.
+        roots: First node of every tree ``(T,)``.
         trees: Trees before each species, ``(S + 1,)``.
         feature: Input that a node looks at, −1 in a leaf ``(K,)``.
-        threshold: Inputs up to it go left ``(K,)``.
+        number: Inputs up to it go left; in a leaf, the share of presences ``(K,)``.
         left: Node to the left ``(K,)``.
         right: Node to the right ``(K,)``.
-        value: Share of presences among a node's training sites ``(K,)``.
     """
 
     roots: NDArray[np.int64]
     trees: NDArray[np.int64]
-    feature: NDArray[np.int32]
-    threshold: NDArray[np.float64]
+    feature: NDArray[np.integer]
+    number: NDArray[np.float32]
     left: NDArray[np.int32]
     right: NDArray[np.int32]
-    value: NDArray[np.float32]
 
     def answers(self, inputs: Inputs) -> NDArray[np.float32]:
         """The mean over a species' trees ``(N, S)``; one half for a species without trees."""
@@ -63,8 +61,13 @@ class Forests:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Forests:
-        """The inverse of `arrays`."""
-        return cls(**arrays)  # type: ignore[arg-type]
+        """The inverse of `arrays`; runs of earlier versions have thresholds and shares apart."""
+        fields = dict(arrays)
+        if "threshold" in fields:
+            fields["number"] = _numbers(
+                fields["feature"] == _LEAF, fields.pop("threshold"), fields.pop("value")
+            )
+        return cls(**fields)  # type: ignore[arg-type]
 
     def _mean_over(self, roots: NDArray[np.int64], inputs: Inputs) -> NDArray[np.float32]:
         rows = max(1, _CHUNK // len(roots))
@@ -72,7 +75,7 @@ class Forests:
             self._leaves(roots, inputs[start : start + rows])
             for start in range(0, len(inputs), rows)
         ]
-        return np.concatenate([self.value[part].mean(axis=1) for part in parts])
+        return np.concatenate([self.number[part].mean(axis=1) for part in parts])
 
     def _leaves(self, roots: NDArray[np.int64], inputs: Inputs) -> NDArray[np.int64]:
         """The leaf of every site in every tree ``(N, trees)``."""
@@ -82,7 +85,7 @@ class Forests:
         while len(under_way):
             node = nodes[under_way]
             values = inputs[site[under_way], self.feature[node]]
-            node = np.where(values <= self.threshold[node], self.left[node], self.right[node])
+            node = np.where(values <= self.number[node], self.left[node], self.right[node])
             nodes[under_way] = node
             under_way = under_way[self.feature[node] != _LEAF]
         return nodes.reshape(len(inputs), len(roots))
@@ -109,7 +112,7 @@ def grow(inputs: Inputs, labels: Labels, *, trees: int, balanced: bool, seed: in
         parts = (known[truth], known[~truth])
         draws = (_drawn(parts, balanced, rng) for _ in range(trees))
         forests.append([_tree(inputs[rows], labels[rows, column], rng) for rows in draws])
-    return _joined(forests)
+    return _joined(forests, inputs.shape[1])
 
 
 def _drawn(
@@ -128,25 +131,42 @@ def _tree(inputs: Inputs, labels: Labels, rng: np.random.Generator) -> DecisionT
     return DecisionTreeClassifier(max_features="sqrt", random_state=seed).fit(inputs, labels > 0)
 
 
-def _joined(forests: list[list[DecisionTreeClassifier]]) -> Forests:
+def _joined(forests: list[list[DecisionTreeClassifier]], inputs: int) -> Forests:
     grown = [tree for forest in forests for tree in forest]
     sizes = np.array([tree.tree_.node_count for tree in grown], dtype=np.int64)
     roots = np.cumsum(sizes) - sizes
-    columns: dict[str, list[NDArray[np.generic]]] = {name: [] for name in (*_EMPTY, "value")}
+    kinds: dict[str, Any] = {
+        "feature": np.int16 if inputs < 2**15 else np.int32,
+        "number": np.float32,
+        "left": np.int32,
+        "right": np.int32,
+    }
+    columns: dict[str, list[NDArray[Any]]] = {name: [] for name in kinds}
     for root, tree in zip(roots, grown, strict=True):
-        inner = tree.tree_.children_left != _LEAF
-        columns["feature"].append(np.where(inner, tree.tree_.feature, _LEAF))
-        columns["threshold"].append(tree.tree_.threshold)
-        columns["left"].append(np.where(inner, tree.tree_.children_left + root, _LEAF))
-        columns["right"].append(np.where(inner, tree.tree_.children_right + root, _LEAF))
-        columns["value"].append(_share_of_presences(tree))
-    kinds = {**_EMPTY, "value": np.float32}
-    joined = {
+        leaf = tree.tree_.children_left == _LEAF
+        shares = _share_of_presences(tree)
+        columns["feature"].append(np.where(leaf, _LEAF, tree.tree_.feature))
+        columns["number"].append(_numbers(leaf, tree.tree_.threshold, shares))
+        columns["left"].append(np.where(leaf, _LEAF, tree.tree_.children_left + root))
+        columns["right"].append(np.where(leaf, _LEAF, tree.tree_.children_right + root))
+    joined: dict[str, Any] = {
         name: np.concatenate(parts).astype(kinds[name]) if parts else np.empty(0, kinds[name])
         for name, parts in columns.items()
     }
     trees = np.concatenate([[0], np.cumsum([len(forest) for forest in forests])]).astype(np.int64)
     return Forests(roots=roots, trees=trees, **joined)
+
+
+def _numbers(
+    leaf: NDArray[np.bool_], threshold: NDArray[Any], share: NDArray[Any]
+) -> NDArray[np.float32]:
+    """Shares of presences in leaves, elsewhere thresholds.
+
+    Inputs are float32, so the largest float32 up to a threshold parts them just as it does.
+    """
+    near = threshold.astype(np.float32)
+    below = np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)
+    return np.where(leaf, share, below).astype(np.float32)
 
 
 def _share_of_presences(tree: DecisionTreeClassifier) -> NDArray[np.float64]:

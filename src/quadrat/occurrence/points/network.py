@@ -7,6 +7,7 @@ more axis, so that five tiny networks take little longer than one.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from quadrat.occurrence.points.batches import PointBatch
+from quadrat.occurrence.points.pieces import Pieces
 from quadrat.occurrence.schema.points import PointsSection
+
+_ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "gelu": functional.gelu,
+    "silu": functional.silu,
+}
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,9 @@ class NetworkShape:
         width: Units of a hidden layer.
         depth: Hidden layers.
         dropout: Share of units left out in training.
+        numbers: The first so many inputs are standardised numbers.
+        pieces: Parts into which each number is cut; 0: none.
+        activation: ``silu`` or ``gelu``, after a hidden layer.
     """
 
     inputs: int
@@ -36,11 +46,24 @@ class NetworkShape:
     width: int
     depth: int
     dropout: float
+    numbers: int = 0
+    pieces: int = 0
+    activation: str = "gelu"
 
     @classmethod
-    def of(cls, section: PointsSection, *, inputs: int, species: int) -> NetworkShape:
+    def of(cls, section: PointsSection, *, inputs: int, numbers: int, species: int) -> NetworkShape:
         """The shape of an experiment's networks."""
-        return cls(inputs, species, section.members, section.width, section.depth, section.dropout)
+        return cls(
+            inputs,
+            species,
+            section.members,
+            section.width,
+            section.depth,
+            section.dropout,
+            numbers,
+            section.pieces if numbers else 0,
+            "silu",
+        )
 
 
 class MemberLinear(nn.Module):
@@ -76,7 +99,8 @@ class PointNetwork(nn.Module):
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
         self.shape = shape
-        widths = [shape.inputs, *[shape.width] * shape.depth]
+        self.pieces = Pieces(shape.numbers, shape.pieces) if shape.pieces else None
+        widths = [shape.inputs + shape.numbers * shape.pieces, *[shape.width] * shape.depth]
         self.hidden = nn.ModuleList(
             MemberLinear(shape.members, before, after)
             for before, after in itertools.pairwise(widths)
@@ -90,19 +114,24 @@ class PointNetwork(nn.Module):
 
     def log_ratios(self, inputs: Tensor) -> Tensor:
         """How the log odds differ from those of the species' share of its sites ``(M, B, S)``."""
+        if self.pieces is not None:
+            inputs = torch.cat([inputs, self.pieces(inputs)], dim=1)
         hidden = inputs.expand(self.shape.members, *inputs.shape)
         for layer in self.hidden:
-            active = functional.gelu(layer(hidden))
+            active = _ACTIVATIONS[self.shape.activation](layer(hidden))
             hidden = functional.dropout(active, self.shape.dropout, self.training)
         found: Tensor = self.species(hidden)
         return found
 
     @torch.no_grad()
-    def start_from(self, labels: Tensor) -> None:
-        """Takes the species' shares of their known sites as what is known before learning.
+    def start_from(self, inputs: Tensor, labels: Tensor) -> None:
+        """Takes what is known before learning: how inputs are spread, and the species' shares.
 
         Args:
+            inputs: Encoded covariates of the training sites ``(N, D)``.
             labels: 1, 0, or NaN where unknown ``(N, S)``.
         """
+        if self.pieces is not None:
+            self.pieces.cut(inputs)
         seen, known = (labels > 0).sum(dim=0), (~labels.isnan()).sum(dim=0)
         self.prior.copy_(((seen + 0.5) / (known + 1.0)).logit())

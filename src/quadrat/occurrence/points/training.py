@@ -63,7 +63,7 @@ def train(
             _save(found, run, f"folds/{part.fold}", f"folds/{part.fold}/baseline")
     judged = judge_folds(experiment, data, fitted)
     everything = np.arange(len(data.sites))
-    last = Part(len(fitted), everything, everything[:0], _chosen_epochs(experiment, fitted))
+    last = Part(len(fitted), everything, everything[:0], chosen_epochs(experiment, fitted))
     final = fit_part(experiment, data, last, backend, state=run.path(MODEL) / "state")
     if backend.is_main:
         _save(final, run, MODEL, BASELINE)
@@ -144,7 +144,7 @@ def _protocol(experiment: OccurrenceExperiment, data: PointData) -> dict[str, An
     }
 
 
-def _chosen_epochs(experiment: OccurrenceExperiment, fitted: list[Fitted]) -> int:
+def chosen_epochs(experiment: OccurrenceExperiment, fitted: list[Fitted]) -> int:
     """The median of the folds' best epochs, at least one."""
     best = [found.result.best_epoch for found in fitted if found.result is not None]
     return max(1, round(statistics.median(best))) if best else experiment.optimiser.epochs

@@ -11,7 +11,14 @@ from quadrat.experiment import FilePath, Section
 ModelKind = Literal["network", "forest", "logistic"]
 
 POINT_DEFAULTS: dict[str, dict[str, object]] = {
-    "optimiser": {"epochs": 20, "batch_size": 64, "warmup_steps": 50, "patience": 5},
+    "optimiser": {
+        "epochs": 20,
+        "batch_size": 64,
+        "warmup_steps": 50,
+        "patience": 5,
+        "schedule": "none",
+    },
+    "average": {"ema": 0.998},
     "score": {"primary": "macro_auc"},
 }
 """Defaults of the shared sections where points are given: tables are small, samples few."""
@@ -82,9 +89,15 @@ class PointsSection(Section):
         "forest: one each; logistic: a regression with quadratic terms each.",
     )
     members: int = Field(5, ge=1, le=100, description="Networks with different beginnings.")
-    width: int = Field(128, ge=1, description="Units of a hidden layer of the network.")
+    width: int = Field(256, ge=1, description="Units of a hidden layer of the network.")
     depth: int = Field(2, ge=0, description="Hidden layers; 0: a linear model.")
-    dropout: float = Field(0.3, ge=0.0, lt=1.0, description="Share of units left out in training.")
+    dropout: float = Field(0.5, ge=0.0, lt=1.0, description="Share of units left out in training.")
+    pieces: int = Field(
+        8,
+        ge=0,
+        description="Pieces between quantiles of the training sites into which the network cuts "
+        "each number, beside the number itself (Gorishniy et al. 2022); 0: none.",
+    )
     trees: int = Field(100, ge=1, description="Trees of a species' forest.")
 
     @property
