@@ -10,7 +10,7 @@ import torch
 
 from quadrat.photos.fusion import SampleViews
 from quadrat.photos.heads import AmountsHead, HeadSpec, heads
-from quadrat.photos.heads.amounts import LEAST_SHARE, DensityHead
+from quadrat.photos.heads.amounts import LEAST_SHARE, DensityHead, with_size
 from quadrat.runtime.balance import Balance, Identity
 from quadrat.targets import TargetScaler
 
@@ -242,6 +242,14 @@ def fitted_r2(kind: str, summing: tuple[tuple[int, ...], ...]) -> float:
     with torch.no_grad():
         errors = (say(sets[1][0]) - truth[1]).square().mean(dim=0)
     return float((1.0 - errors / truth[1].var(dim=0)).mean())
+
+
+def test_tokens_at_one_size_keep_what_they_said():
+    tokens = torch.randn(4, 2, 3, 7)
+    scaled = with_size(tokens)
+    torch.testing.assert_close(scaled[..., :7] * scaled[..., 7:].exp(), tokens)
+    torch.testing.assert_close(scaled[..., :7].square().mean(dim=-1), torch.ones(4, 2, 3))
+    assert torch.isfinite(with_size(torch.zeros(1, 7))).all()
 
 
 def test_a_density_measures_painted_areas():
