@@ -49,9 +49,11 @@ def test_a_gentle_change_is_small_and_a_key_overrules_its_policy():
 
 def test_shrinking_and_turning_fill_the_frame_with_the_given_colour():
     small = Strength(shrink=0.5)
-    shrunk = np.asarray(small.vary(photo(), np.random.default_rng(1), (9, 8, 7)))
+    shrunk = np.asarray(small.draw(np.random.default_rng(1)).applied(photo(), (9, 8, 7)))
     assert (shrunk[0] == (9, 8, 7)).all() and (shrunk[12, 16] != (9, 8, 7)).any()
-    turned = np.asarray(Strength(rotate=90.0).vary(photo(), np.random.default_rng(1), (9, 8, 7)))
+    turned = np.asarray(
+        Strength(rotate=90.0).draw(np.random.default_rng(1)).applied(photo(), (9, 8, 7))
+    )
     assert (turned[0, 0] == (9, 8, 7)).all()
 
 

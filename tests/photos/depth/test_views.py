@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from quadrat.photos.augment.recolouring import Strength
 from quadrat.photos.augment.variation import Variation
 from quadrat.photos.depth.views import DepthViews
 from quadrat.photos.samples.loading import load_samples
@@ -94,3 +95,48 @@ def test_maps_are_cropped_with_their_photos(tmp_path: Path):
         (photos,), depth = live.take(rows, epoch), maps.take(rows, epoch)
         inside = (..., slice(4, -4), slice(4, -4))
         assert (depth - photos[:, :1])[inside].abs().max() < 0.1 * reds.std()
+
+
+@pytest.mark.parametrize(
+    "strength", [{"rotate": 60.0}, {"shrink": 0.7}, {"rotate": 30.0, "shrink": 0.4}]
+)
+@pytest.mark.parametrize("size", [(64, 64), (64, 32)], ids=["whole", "halves"])
+def test_maps_are_rotated_and_shrunk_with_their_photos(
+    tmp_path: Path, size: tuple[int, int], strength: dict[str, float]
+):
+    """Smooth photos; around what is rotated they are black, and nothing can be compared."""
+    paint(tmp_path, COUNT)
+    across, down = np.meshgrid(np.arange(64), np.arange(64))
+    for row in range(COUNT):
+        reds = (40 + 2.0 * across + (row + 1) * 0.2 * down).astype(np.uint8)
+        Image.fromarray(np.stack([reds] * 3, axis=2)).save(tmp_path / "photos" / f"{row}.png")
+    table = save(wide(COUNT), tmp_path)
+    samples = load_samples(experiment(table), table, require_targets=True)
+    plan = ViewPlan.of(ViewsSection(kind="whole" if size[1] == 64 else "halves"))
+    variation = Variation(Strength(**strength), seed=4)
+    mirrorings = MIRRORED["both"]
+    live = LiveViews(
+        plan.see(samples),
+        plan,
+        ImagePreprocessing(size=size, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)),
+        mirrorings=mirrorings,
+        variation=variation,
+    )
+    square = ImagePreprocessing(size=(64, 64), mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    reds = np.stack([load_view(path, square)[0] for (path,) in samples.paths])
+    maps = DepthViews(
+        reds, plan, mirrorings=mirrorings, variation=variation, aspect=size[1] / size[0]
+    )
+    still = DepthViews(reds, plan, mirrorings=mirrorings, variation=Variation(seed=4))
+    rows = torch.arange(COUNT * plan.slots)
+    moved = []
+    for epoch in range(3):
+        (photos,) = live.take(rows, epoch)
+        depth = torch.nn.functional.interpolate(maps.take(rows, epoch), size, mode="area")
+        before = torch.nn.functional.interpolate(still.take(rows, epoch), size, mode="area")
+        inside = torch.nn.functional.max_pool2d((photos[:, :1] == 0.0).float(), 5, 1, 2) == 0.0
+        assert inside.float().mean() > 0.15
+        # What a rotated photo's edge blends with its surroundings cannot be told from its inside.
+        assert (depth - photos[:, :1])[inside].abs().quantile(0.97) < 0.03
+        moved.append((before - photos[:, :1])[inside].abs().quantile(0.97))
+    assert max(moved) > 0.05

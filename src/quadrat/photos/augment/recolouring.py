@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -36,35 +37,56 @@ class Strength:
     operations: int = 0
     magnitude: float = 0.0
 
-    def vary(self, image: Image.Image, generator: np.random.Generator, fill: Colour) -> Image.Image:
+    def draw(self, generator: np.random.Generator) -> Change:
+        """Draws how a photo is varied."""
+        factors: tuple[float, ...] = ()
+        if self.colour > 0.0:
+            drawn = generator.uniform(1.0 - self.colour, 1.0 + self.colour, len(_COLOUR))
+            factors = tuple(float(factor) for factor in drawn)
+        turn = float(generator.uniform(-self.hue, self.hue)) if self.hue > 0.0 else 0.0
+        operations = tuple(
+            (int(place), float(self.magnitude * generator.choice((-1.0, 1.0))))
+            for place in generator.choice(len(_STRONG), self.operations, replace=False)
+        )
+        degrees = float(generator.uniform(-self.rotate, self.rotate)) if self.rotate > 0.0 else 0.0
+        scale = 1.0 - float(generator.uniform(0.0, self.shrink)) if self.shrink > 0.0 else 1.0
+        return Change(factors, turn, operations, degrees, scale)
+
+
+class Change(NamedTuple):
+    """How one photo is varied.
+
+    Attributes:
+        factors: Of brightness, contrast and saturation; empty where colours stay.
+        turn: Of the hue, as a share of the colour circle.
+        operations: Which of RandAugment's, and how strong each is, with its direction.
+        degrees: Rotation, anticlockwise.
+        scale: How large the photo becomes within its frame.
+    """
+
+    factors: tuple[float, ...] = ()
+    turn: float = 0.0
+    operations: tuple[tuple[int, float], ...] = ()
+    degrees: float = 0.0
+    scale: float = 1.0
+
+    def applied(self, image: Image.Image, fill: Colour) -> Image.Image:
         """A varied copy of a photo, of the same size.
 
         Args:
             image: In RGB.
-            generator: What is drawn comes from here.
             fill: Colour of what comes into the frame from outside.
         """
-        image = self._recoloured(image, generator)
-        for place in generator.choice(len(_STRONG), self.operations, replace=False):
-            strength = self.magnitude * generator.choice((-1.0, 1.0))
+        if self.factors:
+            for change, factor in zip(_COLOUR, self.factors, strict=True):
+                image = change(image, factor)
+        if self.turn != 0.0:
+            image = functional.adjust_hue(image, self.turn)
+        for place, strength in self.operations:
             image = _STRONG[place](image, strength)
-        if self.rotate > 0.0:
-            degrees = float(generator.uniform(-self.rotate, self.rotate))
-            image = image.rotate(degrees, Image.Resampling.BILINEAR, fillcolor=fill)
-        if self.shrink > 0.0:
-            image = _shrunk(image, 1.0 - float(generator.uniform(0.0, self.shrink)), fill)
-        return image
-
-    def _recoloured(self, image: Image.Image, generator: np.random.Generator) -> Image.Image:
-        if self.colour > 0.0:
-            factors = generator.uniform(1.0 - self.colour, 1.0 + self.colour, 3)
-            changes = zip(_COLOUR, factors, strict=True)
-            for change, factor in changes:
-                image = change(image, float(factor))
-        if self.hue > 0.0:
-            turn = float(generator.uniform(-self.hue, self.hue))
-            image = functional.adjust_hue(image, turn)
-        return image
+        if self.degrees != 0.0:
+            image = image.rotate(self.degrees, Image.Resampling.BILINEAR, fillcolor=fill)
+        return image if self.scale == 1.0 else _shrunk(image, self.scale, fill)
 
 
 def _shrunk(image: Image.Image, scale: float, fill: Colour) -> Image.Image:

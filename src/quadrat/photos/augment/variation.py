@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from quadrat.photos.augment.recolouring import Colour, Strength
+from quadrat.photos.augment.recolouring import Change, Colour, Strength
 from quadrat.photos.cleaning.simulation import simulate_marks
 from quadrat.photos.schema import AugmentSection
 from quadrat.runtime.images import WHOLE, Box
@@ -84,10 +84,22 @@ class Variation:
             return lambda image: image
 
         def change(image: Image.Image) -> Image.Image:
-            marked = self._marked(image, epoch, photo)
-            return self.strength.vary(marked, self._generator(epoch, photo, _LOOKS), fill)
+            return self._change(epoch, photo).applied(self._marked(image, epoch, photo), fill)
 
         return change
+
+    def movement(self, epoch: int, photo: int) -> tuple[float, float]:
+        """Rotation of each part of a photo, in degrees anticlockwise, and its size in its frame."""
+        change = self._change(epoch, photo)
+        return change.degrees, change.scale
+
+    @property
+    def moves(self) -> bool:
+        """Whether parts are rotated or made smaller in their frames."""
+        return self.strength.rotate > 0.0 or self.strength.shrink > 0.0
+
+    def _change(self, epoch: int, photo: int) -> Change:
+        return self.strength.draw(self._generator(epoch, photo, _LOOKS))
 
     def _marked(self, image: Image.Image, epoch: int, photo: int) -> Image.Image:
         """A photo as a camera might have marked it, before light and position are varied."""

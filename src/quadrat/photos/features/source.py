@@ -140,19 +140,24 @@ class FeatureSource:
             samples: Whose photos.
             scale: Learnt from the training rows.
             flips: Mirrorings that training draws from.
-            variation: What else is varied; maps follow crops.
+            variation: What else is varied; maps follow crops, rotations and smaller photos.
             look: How all of them are looked at, instead of ``flips``.
         """
         if self.depth is None or scale is None:
             return None
         maps = scale.apply(self.depth.of(samples))
         looks = [Look(flip) for flip in MIRRORED[flips]] if look is None else [look]
+        aspect = 1.0
+        if variation is not None and variation.moves:
+            height, width = self.preprocessing(predict=False).size
+            aspect = width / height
         return DepthViews(
             maps,
             self.plan,
             mirrorings=tuple(one.flip for one in looks),
             crop=looks[0].crop,
             variation=variation,
+            aspect=aspect,
             device=self.device,
         )
 
