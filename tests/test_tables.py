@@ -82,8 +82,36 @@ def test_text_among_numbers_names_the_rows(tmp_path):
     frame = pl.DataFrame({"x": ["1", "heavy", "3", "inf"]})
     with pytest.raises(DataError) as caught:
         numeric_column(frame, "x", "t.csv")
-    assert "row 3: 'heavy'" in str(caught.value)
-    assert "row 5: 'inf'" in str(caught.value)
+    assert "row 3: 'heavy' is not a number" in str(caught.value)
+    assert "row 5: 'inf' is infinite" in str(caught.value)
+
+
+def test_a_decimal_comma_is_told(tmp_path):
+    with pytest.raises(DataError, match="row 2: '12,5' is not a number: its decimal comma"):
+        numeric_column(pl.DataFrame({"x": ["12,5"]}), "x", "t.csv")
+
+
+def test_an_infinite_number_is_told(tmp_path):
+    with pytest.raises(DataError, match="row 3: -inf is infinite"):
+        numeric_column(pl.DataFrame({"x": [1.0, -np.inf]}), "x", "t.csv")
+
+
+def test_text_that_is_not_utf8_says_what_to_do(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes("farm,x\nHöfe,1\n".encode("latin-1"))
+    with pytest.raises(DataError, match="not UTF-8") as caught:
+        read_table(path)
+    assert "save it again" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("t.csv", b"a,b\n1,2,3\n"), ("t.parquet", b"PAR1 and no more")]
+)
+def test_a_damaged_table_says_what_to_do(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match="cannot be read") as caught:
+        read_table(tmp_path / name)
+    assert caught.value.fix
 
 
 def test_writing_to_an_unknown_format(tmp_path):

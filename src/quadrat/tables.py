@@ -5,6 +5,7 @@ Rows are counted as a person sees them: the first row below the header is row 2 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ FIRST_ROW = 2
 """The row of a file in which the data begin, below the header."""
 
 _TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
+_DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+")
 _FORMATS = "CSV (comma, semicolon or tab; .gz too) and parquet"
 
 
@@ -45,7 +47,7 @@ def read_table(path: Path | str, *, columns: list[str] | None = None) -> pl.Data
         else:
             raise DataError(f"the table {path} has an unknown format.", fix=f"give {_FORMATS}.")
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
-        raise DataError(f"the table {path} cannot be read: {error}".splitlines()[0]) from error
+        raise _unreadable(path, error) from error
     if frame.height == 0:
         raise DataError(f"the table {path} has no rows.", fix="give a table with data in it.")
     if columns is not None:
@@ -109,7 +111,7 @@ def numeric_column(frame: pl.DataFrame, column: str, path: Path | str) -> NDArra
     bad |= np.isinf(values)
     if bad.any():
         rows = np.flatnonzero(bad)
-        problems = [f"row {row + FIRST_ROW}: {series[int(row)]!r}" for row in rows]
+        problems = [f"row {row + FIRST_ROW}: {_refused(series[int(row)])}" for row in rows]
         raise DataError(
             f"{path}: column '{column}' must hold finite numbers.",
             problems,
@@ -156,6 +158,33 @@ def _separator(path: Path) -> str:
     if not header.strip():
         raise DataError(f"the table {path} is empty.", fix="give a table with a header and data.")
     return max([",", ";", "\t"], key=header.count)
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    """The first line of another library's message, with what most often helps."""
+    why = str(error).splitlines()[0]
+    if "utf-8" in why.lower():
+        return DataError(
+            f"the table {path} cannot be read: its text is not UTF-8.",
+            fix="save it again as CSV with the encoding UTF-8.",
+        )
+    if path.name.lower().endswith(_TEXT):
+        fix = "give every row as many cells as the header, and quote text that holds separators."
+    else:
+        fix = "write the file again; it may have been cut short, or is of another format."
+    return DataError(f"the table {path} cannot be read: {why}", fix=fix)
+
+
+def _refused(value: object) -> str:
+    """A value that is no finite number, and why it is none."""
+    text = str(value).strip()
+    if _DECIMAL_COMMA.fullmatch(text):
+        return f"{value!r} is not a number: its decimal comma must be a point"
+    try:
+        float(text)
+    except ValueError:
+        return f"{value!r} is not a number"
+    return f"{value!r} is infinite"
 
 
 def _similar_file(path: Path) -> str:

@@ -223,3 +223,10 @@ def test_stacked_rows_know_their_fold() -> None:
     for (training, held_out), fold in zip(folds.parts(), folds, strict=True):
         assert len(np.intersect1d(training, held_out)) == 0
         assert set(training) == set(fold.train) | set(fold.inner)
+
+
+def test_a_single_group_is_told_to_be_parted_not_to_be_one_fold() -> None:
+    with pytest.raises(DataError, match="5 folds need at least 5 groups, found: 1") as caught:
+        make_folds("group", 6, groups=np.zeros(6), folds=5, seed=0, inner=0.2)
+    assert "split.folds" not in caught.value.fix
+    assert "make the groups smaller" in caught.value.fix

@@ -85,11 +85,12 @@ def group_folds(
     labels = _texts(groups, "the group")
     names = np.unique(labels)
     if len(names) < folds:
+        smaller = "make the groups smaller (more columns in split.by, or a smaller split.block_km)"
+        fewer = f"set split.folds to {len(names)} or fewer, or " if len(names) > 1 else ""
         raise DataError(
-            f"{folds} folds need at least {folds} groups, there are {len(names)}",
+            f"{folds} folds need at least {folds} groups, found: {len(names)}.",
             problems=[f"group '{name}': {(labels == name).sum()} samples" for name in names],
-            fix=f"set split.folds to {len(names)} or fewer, or make the groups smaller "
-            "(more columns in split.by, or a smaller split.block_km).",
+            fix=f"{fewer}{smaller}.",
         )
     group = codes(labels)
     stratum = None if stratify is None else strata(stratify)

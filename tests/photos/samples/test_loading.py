@@ -135,6 +135,17 @@ def test_all_problems_of_a_long_table_are_told_at_once(tmp_path: Path):
     assert str(tmp_path / "train.csv") in told
 
 
+def test_a_column_of_decimal_commas_hides_no_other_problem(tmp_path: Path):
+    frame = wide().with_columns(
+        pl.lit("1,5").alias("green_g"), dead_g=pl.Series(["1", "2", "3", "heavy", "5", "6"])
+    )
+    told = problems_of(frame, tmp_path)
+    assert "column 'green_g', row 6: '1,5' is not a number: its decimal comma" in told
+    assert "column 'green_g', row 7" not in told
+    assert "column 'green_g', 1 more row" in told
+    assert "column 'dead_g', row 5: 'heavy'" in told
+
+
 def test_all_problems_of_a_wide_table_are_told_at_once(tmp_path: Path):
     frame = wide().with_columns(
         green_g=pl.Series(["1", "2", "heavy", "4", "", "6"]),
@@ -146,6 +157,7 @@ def test_all_problems_of_a_wide_table_are_told_at_once(tmp_path: Path):
     assert "repeated photo: image_path 'a.png' stands in rows 3, 5" in told
     assert "column 'image_path' (data.image) is blank in row 2" in told
     assert "the target 'dead_g' has no value in any row" in told
+    assert "the target 'green_g' has no value" not in told
 
 
 def test_missing_columns_are_told_with_the_closest(tmp_path: Path):

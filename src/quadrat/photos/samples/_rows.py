@@ -33,6 +33,7 @@ class Rows:
         owner: Position of each row's sample ``(rows,)``; samples in order of appearance.
         ids: Names of the samples.
         problems: What is wrong, one line each.
+        refused: Columns that were asked for as numbers and hold something else.
     """
 
     frame: pl.DataFrame
@@ -41,13 +42,20 @@ class Rows:
     owner: NDArray[np.int64]
     ids: tuple[str, ...]
     problems: list[str] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
 
     def numbers(self, column: str) -> NDArray[np.float64]:
         """A column as numbers ``(rows,)``; what is not a number becomes a problem."""
         try:
             return numeric_column(self.frame, column, self.path)
         except DataError as error:
-            self.problems.extend(f"column '{column}', {line}" for line in error.problems)
+            self.refused.add(column)
+            named = error.problems[:_NAMED]
+            self.problems.extend(f"column '{column}', {line}" for line in named)
+            if len(error.problems) > _NAMED:
+                others = len(error.problems) - _NAMED
+                row = "row" if others == 1 else "rows"
+                self.problems.append(f"column '{column}', {others} more {row}")
             if not error.problems:
                 self.problems.append(f"column '{column}' does not hold numbers")
             return np.full(self.frame.height, np.nan)

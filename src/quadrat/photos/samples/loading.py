@@ -308,11 +308,12 @@ def _demand_targets(rows: Rows, targets: NDArray[np.float64], data: DataSection)
         if rows.long
         else rows.frame.columns
     )
+    values = data.target_value if rows.long else ""
     for place, target in enumerate(data.targets):
         if target not in names:
             where = f"in column '{data.target_name}'" if rows.long else "among the columns"
             rows.problems.append(f"the target '{target}' is not {where}.{closest(target, names)}")
-        elif np.isnan(targets[:, place]).all():
+        elif np.isnan(targets[:, place]).all() and not rows.refused & {target, values}:
             rows.problems.append(f"the target '{target}' has no value in any row")
 
 
