@@ -120,18 +120,29 @@ def numeric_column(frame: pl.DataFrame, column: str, path: Path | str) -> NDArra
     return values
 
 
+def check_writable(path: Path | str) -> None:
+    """Says before any work is done that a table could not be written.
+
+    Raises:
+        DataError: The suffix is neither ``.csv`` nor ``.parquet``, or the path is a folder.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise DataError(f"cannot write {path}: it is a folder.", fix="name a file in it.")
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise DataError(f"cannot write {path}: the suffix must be .csv or .parquet.")
+
+
 def write_table(frame: pl.DataFrame, path: Path | str) -> None:
     """Writes a table atomically, as CSV or parquet by the suffix.
 
     Raises:
-        DataError: The suffix is neither ``.csv`` nor ``.parquet``.
+        DataError: As `check_writable`.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in (".csv", ".parquet"):
-        raise DataError(f"cannot write {path}: the suffix must be .csv or .parquet.")
+    check_writable(path)
     with atomic_path(path) as temporary:
-        if suffix == ".csv":
+        if path.suffix.lower() == ".csv":
             frame.write_csv(temporary)
         else:
             frame.write_parquet(temporary)

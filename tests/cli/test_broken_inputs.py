@@ -76,6 +76,14 @@ def test_wrong_type(train):
     check_says(train("optimiser.epochs=many"), "optimiser.epochs", "'many'")
 
 
+def test_one_value_where_a_list_is_meant(train):
+    check_says(train("split.by=State"), 'split.by: must be a list, such as ["State"]')
+
+
+def test_a_value_where_a_section_is_meant(train):
+    check_says(train("optimiser=3"), "optimiser: is a section of keys, not a value (given: 3)")
+
+
 def test_empty_table(train, world):
     header = (world / "train.csv").read_text().splitlines()[0]
     (world / "train.csv").write_text(header + "\n")
@@ -119,3 +127,8 @@ def test_a_folder_that_is_no_run(quadrat, tmp_path: Path):
 
 def test_a_recipe_that_does_not_exist(quadrat):
     check_says(quadrat("train", "pasture-frozn"), "Did you mean 'pasture-frozen'")
+
+
+def test_an_experiment_file_with_a_misspelt_ending(quadrat, tmp_path: Path):
+    (tmp_path / "clover.toml").write_text('family = "photos"')
+    check_says(quadrat("check", tmp_path / "clover.tml"), f"Did you mean '{tmp_path}/clover.toml'")

@@ -115,6 +115,26 @@ def test_predict_without_metadata(
     assert np.isfinite(values[~np.isnan(values)]).all()
 
 
+def test_predict_refuses_a_file_that_it_cannot_write_before_it_looks_at_photos(
+    quadrat: Callable[..., Outcome], trained: Path, tmp_path: Path
+):
+    for out, said in (("answers.xlsx", "the suffix must be"), ("", "it is a folder")):
+        done = quadrat("predict", trained, "--data", "none.csv", "--out", tmp_path / out)
+        assert done.code == 1
+        assert said in done.err
+
+
+def test_evaluate_warns_of_samples_that_were_learnt(
+    quadrat: Callable[..., Outcome], trained: Path, pasture: PastureWorld
+):
+    again = pasture.folder / "train – again.csv"
+    again.write_bytes(pasture.train.read_bytes())
+    done = quadrat("evaluate", trained, "--data", again)
+    assert done.code == 0, done.err
+    assert "warning: 36 of 36 samples bear names of the training table" in done.err
+    assert (trained / "evaluations" / "train-again" / "metrics.json").is_file()
+
+
 def test_predict_tells_of_photos_that_are_unlike_the_training_data(
     quadrat: Callable[..., Outcome], trained: Path, tmp_path: Path
 ):

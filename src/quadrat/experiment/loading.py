@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import tomllib
 import types
 import typing
@@ -206,12 +207,21 @@ def _problems(error: ValidationError, model: type[Experiment]) -> list[str]:
             hint = model.advice(str(item["loc"][-1])) or _closest_key(model, item["loc"])
             problems.append(f"{path}: unknown key.{hint}")
             continue
-        message = item["msg"].removeprefix("Value error, ")
-        message = message[0].lower() + message[1:]
         shown = item["input"]
         given = f" (given: {shown!r})" if isinstance(shown, (str, int, float, bool)) else ""
-        problems.append(f"{path}: {message}{given}")
+        problems.append(f"{path}: {_message(item['type'], item['msg'], shown)}{given}")
     return problems
+
+
+def _message(kind: str, words: str, value: object) -> str:
+    """Pydantic's words, or ours where its words are of Python's types."""
+    if kind in ("tuple_type", "list_type", "set_type"):
+        single = isinstance(value, (str, int, float))
+        return "must be a list" + (f", such as {json.dumps([value])}" if single else "")
+    if kind in ("model_type", "dict_type"):
+        return "is a section of keys, not a value"
+    message = words.removeprefix("Value error, ")
+    return message[0].lower() + message[1:]
 
 
 def _closest_key(model: type[BaseModel], location: Sequence[str | int]) -> str:

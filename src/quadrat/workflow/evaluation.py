@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from quadrat.engine import current_progress
 from quadrat.errors import UsageError
 from quadrat.predictors import family_of, load_run
 from quadrat.runs import write_json
@@ -19,7 +21,8 @@ def evaluate(
     Args:
         run: The run folder.
         data: A table with known targets; by default the run's own held-out data.
-        name: The evaluation's name; by default that of the table.
+        name: The evaluation's name; by default that of the table, with a dash for what is no
+            letter, digit, dot, dash or underscore.
 
     Returns:
         The metrics, which are also written to ``evaluations/<name>/metrics.json``, with tables of
@@ -32,17 +35,33 @@ def evaluate(
     """
     opened = load_run(run)
     table = Path(data) if data is not None else None
-    name = name or (table.name.split(".")[0] if table else "held-out")
+    name = name or (_plain(table) if table else "held-out")
     if not re.fullmatch(r"[\w.-]+", name) or name.startswith("."):
         raise UsageError(f"the evaluation's name {name!r} must be a plain folder name.")
     folder = opened.path("evaluations") / name
     metrics = family_of(opened.experiment()).evaluate(opened, table, folder)
     write_json(folder / "metrics.json", metrics)
+    _tell_seen(metrics["protocol"])
     if opened.answers == "occurrence":
         from quadrat.report import write_evaluation_report
 
         write_evaluation_report(opened.folder, name)
     return metrics
+
+
+def _plain(table: Path) -> str:
+    """The table's name as that of a folder."""
+    return re.sub(r"[^\w-]+", "-", table.name.split(".")[0]).strip("-") or "table"
+
+
+def _tell_seen(protocol: Mapping[str, Any]) -> None:
+    """Warns that scores flatter, where samples bear the names of those that were learnt."""
+    if seen := protocol.get("seen_in_training"):
+        current_progress().warn(
+            f"{seen} of {protocol['samples']} samples bear names of the training table: if they "
+            "are the same, these scores flatter. `quadrat evaluate RUN` without --data judges the "
+            "held-out predictions"
+        )
 
 
 def report(run: Path | str) -> Path:

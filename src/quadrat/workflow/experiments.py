@@ -36,9 +36,14 @@ def load_experiment(source: ExperimentSource, overrides: Sequence[str] = ()) -> 
     if not path.exists() and str(source) in recipe_names():
         return parse(tomllib.loads(recipe_text(str(source))), overrides)
     if not path.exists() and path.suffix != ".toml":
-        hint = closest(str(source), recipe_names())
+        hint = closest(str(source), [*recipe_names(), *_files_beside(path)])
         recipes = ", ".join(recipe_names())
         raise ExperimentError(
             [f"neither a file nor a recipe.{hint} Recipes: {recipes}"], Path(source)
         )
     return load(path, overrides)
+
+
+def _files_beside(path: Path) -> list[str]:
+    """Experiment files in the folder of a path, written as the path is."""
+    return [str(found) for found in path.parent.glob("*.toml")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from quadrat.engine import current_progress
 from quadrat.errors import RunError, UsageError
 from quadrat.predictors import Run, load_run
-from quadrat.tables import write_table
+from quadrat.tables import check_writable, write_table
 from quadrat.workflow.places import check_threshold
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def predict(
         DataError: The table cannot be used.
     """
     check_threshold(threshold)
+    if out is not None:
+        check_writable(out)
     opened = load_run(run)
     if per_hectare and (threshold is not None or distance):
         raise UsageError("kg per hectare are for photos, thresholds and distances for places.")
@@ -116,6 +118,8 @@ def submit(
     """
     source, test = Path(source), Path(test)
     sample = Path(like) if like is not None else None
+    if out is not None:
+        check_writable(out)
     if source.is_dir():
         run = load_run(source)
         if run.predictor.family != "photos":

@@ -106,6 +106,18 @@ def test_broken_identities_are_told_with_their_row(samples: Samples):
     assert line == "row 5, sample 'q3': total_g = green_g + dead_g is off by 0.4"
 
 
+def test_of_many_broken_identities_the_worst_are_told_and_the_others_counted(samples: Samples):
+    many = replace(samples.take(np.arange(40) % 6), rows=())
+    targets = np.tile([1.0, 2.0, 3.0], (40, 1))
+    targets[:30, 2] += 1.0
+    targets[7, 2] += 5.0
+    lines = audit_targets(replace(many, targets=targets), BALANCE, tolerance=0.5)
+    told = [line for line in lines if "is off" in line]
+    assert len(told) == 21
+    assert "sample 'q1': total_g = green_g + dead_g is off by 6" in told
+    assert "off in 10 more samples: 30 of 40 in all" in told[-1]
+
+
 def test_odd_targets_are_told(samples: Samples):
     count = 40
     many = samples.take(np.arange(count) % 6)

@@ -165,12 +165,7 @@ def audit_targets(samples: Samples, balance: Balance, *, tolerance: float) -> li
         balance: The identities between them, and their names.
         tolerance: Largest violation that passes, in the targets' unit.
     """
-    violations = balance.violations(samples.targets, tolerance)
-    lines = []
-    for place, amounts in zip(violations.rows, violations.amounts, strict=True):
-        for identity, amount in zip(balance.identities, amounts, strict=True):
-            if abs(amount) > tolerance:
-                lines.append(f"{_where(samples, place)}: {identity} is off by {amount:.4g}")
+    lines = _broken_identities(samples, balance, tolerance)
     for name, values in zip(balance.targets, samples.targets.T, strict=True):
         lines += _odd_values(samples, name, values, bounded=name in _bounded(balance))
     return lines
@@ -226,6 +221,26 @@ def _copies(samples: Samples, hashes: dict[Path, str]) -> NDArray[np.object_]:
     copies = np.empty(len(samples), dtype=object)
     copies[:] = names
     return copies
+
+
+def _broken_identities(samples: Samples, balance: Balance, tolerance: float) -> list[str]:
+    """The samples that break an identity most, and how many there are besides."""
+    violations = balance.violations(samples.targets, tolerance)
+    lines = []
+    for identity, amounts in zip(balance.identities, violations.amounts.T, strict=True):
+        size = np.abs(np.nan_to_num(amounts))
+        broken = np.flatnonzero(size > tolerance)
+        worst = np.sort(broken[np.argsort(-size[broken], kind="stable")][:_LISTED])
+        lines += [
+            f"{_where(samples, violations.rows[k])}: {identity} is off by {amounts[k]:.4g}"
+            for k in worst
+        ]
+        if others := len(broken) - len(worst):
+            lines.append(
+                f"{identity} is off in {others} more samples: {len(broken)} of {len(samples)} in "
+                "all. Compare [[balance]] with what the targets of this table mean."
+            )
+    return lines
 
 
 def _odd_values(
