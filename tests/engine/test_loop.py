@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import textwrap
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +22,7 @@ from tests.engine.toy import (
     toy_groups,
     toy_settings,
 )
+from tests.processes import run_by_two
 
 
 @pytest.fixture
@@ -276,14 +275,7 @@ def test_two_processes_end_with_equal_weights(tmp_path):
             """
         )
     )
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
-    command += ["--master_addr=127.0.0.1", "--master_port=29617", str(script), str(tmp_path)]
-    root = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=200, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_by_two(script, tmp_path)
     first, second = (tmp_path / f"{rank}.txt" for rank in (0, 1))
     assert first.read_text() == second.read_text()
     assert first.read_text().startswith("2 ")

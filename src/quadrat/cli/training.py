@@ -75,7 +75,7 @@ def train(
     from quadrat.cli._console import print_scores, progress
     from quadrat.workflow.training import is_main
 
-    with progress(quiet):
+    with progress(quiet or not is_main()):
         run = workflow.train(experiment, out=out, resume=resume, overrides=overrides or [])
     if is_main():
         print_scores(run.metrics())

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 
 from quadrat.occurrence import training
 from quadrat.occurrence.predictor import OccurrencePredictor
 from quadrat.runs import Run, read_json
+from tests.processes import trained_by_two
 
 
 def test_two_processes_fine_tune_one_run(experiment, tmp_path):
@@ -22,7 +18,7 @@ def test_two_processes_fine_tune_one_run(experiment, tmp_path):
     start = {"run": str(base.folder), "new_species_epochs": 1}
     small["optimiser"] = {"epochs": 1, "batch_size": 512}
     made = experiment(labels={"min_observations": 50}, start=start, **small)
-    tuned = _trained_by_two(Run.create(tmp_path / "plan", made), tmp_path / "runs")
+    tuned = trained_by_two(made, tmp_path)
     known, learnt = _asked(base), _asked(tuned)
     told = read_json(tuned.path("start.json"))
     assert told["new"] == [code for code in learnt if code not in known] != []
@@ -31,21 +27,6 @@ def test_two_processes_fine_tune_one_run(experiment, tmp_path):
     assert records[-1]["map"] > records[0]["map"] > 0.1
     assert tuned.metrics()["scores"]["map"] > 0.3
     assert all(np.ptp(learnt[code]) > 1e-5 for code in told["new"]), "new species know places"
-
-
-def _trained_by_two(plan: Run, out: Path) -> Run:
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
-    command += ["--master_addr=127.0.0.1", "--master_port=29641", "-m", "quadrat", "train"]
-    command += [str(plan.path("experiment.toml")), "--out", str(out), "--quiet"]
-    root = Path(__file__).parents[3]
-    environment = {**os.environ, "PYTHONPATH": str(root / "src"), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr[:3000]
-    (folder,) = out.iterdir()
-    assert done.stdout.count(str(folder.resolve())) == 2, "one process tells report and folder"
-    return Run(folder)
 
 
 def _asked(run: Run) -> dict[str, np.ndarray]:
