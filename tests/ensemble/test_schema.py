@@ -50,6 +50,13 @@ def test_the_hash_goes_by_the_names_of_the_members():
         ({"combine": {"method": "stack"}}, "combine.method"),
         ({"combine": {"copied": True}}, "combine.copied: unknown key"),
         ({"member": [{"run": "a", "weight": -1.0}, {"run": "b"}]}, "member.0.weight"),
+        (
+            {
+                "member": [{"run": "a", "weight": 0.0}, {"run": "b", "weight": {"x": 0.0}}],
+                "combine": {"method": "weighted"},
+            },
+            "no member weighs more than 0",
+        ),
     ],
 )
 def test_what_would_have_no_effect_is_an_error(content: dict[str, Any], told: str):

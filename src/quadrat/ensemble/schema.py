@@ -57,6 +57,12 @@ class MemberSection(Section):
         """The weight that was given for a target; None where none was given at all."""
         return self.weight.get(target, 0.0) if isinstance(self.weight, dict) else self.weight
 
+    @property
+    def counts(self) -> bool:
+        """Whether it has a weight above 0."""
+        given = self.weight.values() if isinstance(self.weight, dict) else [self.weight or 0.0]
+        return any(weight > 0.0 for weight in given)
+
 
 class CombineSection(Section):
     """How the members' answers become one."""
@@ -155,6 +161,8 @@ class EnsembleExperiment(Experiment):
                 f"member.weight: give every member a weight, or none to have them fitted (none in "
                 f"member {lacking}, counted from 0)"
             )
+        if any(given) and not any(member.counts for member in self.member):
+            raise ValueError("member.weight: no member weighs more than 0")
         named = [member.run or member.experiment for member in self.member]
         if len(set(named)) < len(named):
             raise ValueError(
