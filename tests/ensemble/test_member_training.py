@@ -18,6 +18,7 @@ from quadrat.report import write_report
 from quadrat.runs import Run
 from tests.ensemble.runs import train_run
 from tests.ensemble.test_training import made, wide
+from tests.photos import tables
 from tests.photos.small import small, table
 
 
@@ -128,6 +129,40 @@ def test_everything_is_looked_at_before_the_first_is_trained(files: list[Path], 
     (tmp_path / "wrong.toml").write_text('family = "photos"\nsplits = 3\n')
     wrong = ensemble_of(sections[0], {"experiment": str(tmp_path / "wrong.toml")})
     assert "member.1.experiment: splits: unknown key" in family.check(wrong).errors[0]
+
+
+def test_what_could_never_be_a_member_is_not_trained(files: list[Path], tmp_path: Path):
+    (tmp_path / "sites.toml").write_text(
+        'family = "occurrence"\n[data]\npoints = "records.csv"\n[points]\ncovariates = ["rain"]\n'
+    )
+    sections = [{"experiment": str(tmp_path / "sites.toml")}, {"experiment": str(files[0])}]
+    (error,) = family.check(ensemble_of(*sections)).errors
+    assert "member.0.experiment: it cannot be a member: it is about points" in error
+
+
+def test_a_size_that_a_member_could_not_take_is_told_before_it_is_trained(tmp_path: Path):
+    tables.paint(tmp_path, 6)
+    tables.save(tables.wide(6), tmp_path)
+    sections = []
+    for name, keys in {
+        "any": {"encoder": {"name": "timm:test_efficientnet", "weights": "none"}},
+        "patches": {"encoder": {"name": "timm:test_vit", "weights": "none"}},
+        "places": {
+            "encoder": {"name": "timm:test_efficientnet", "weights": "none"},
+            "head": {"kind": "density"},
+        },
+    }.items():
+        made = tables.experiment(
+            tmp_path / "train.csv", data={"categorical": []}, views={"size": 32}, **keys
+        )
+        (tmp_path / f"{name}.toml").write_text(made.to_toml())
+        sections.append({"experiment": str(tmp_path / f"{name}.toml")})
+    assert not family.check(ensemble_of(*sections, predict_size=32)).errors
+    errors = family.check(ensemble_of(*sections, predict_size=40)).errors
+    assert [line.split(": ")[:2] for line in errors] == [
+        ["member.1.experiment", "views.predict_size"],
+        ["member.2.experiment", "views.predict_size"],
+    ]
 
 
 def test_a_member_is_a_run_or_an_experiment(files: list[Path]):

@@ -191,7 +191,7 @@ def test_an_unfinished_run_and_another_family_are_named(runs: list[Run], tmp_pat
     inner = made(ensemble_of(*runs[:2]), tmp_path)
     report = family.check(ensemble_of(runs[0], bare, inner))
     assert "bare has no metrics.json" in report.errors[0]
-    assert "a run of the family 'ensemble'" in report.errors[0]
+    assert "it is of the family 'ensemble'" in report.errors[0]
     assert family.check(ensemble_of(*runs)).ok
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from quadrat.engine import current_progress
-from quadrat.ensemble.members import FAMILIES, open_runs, trained_in
+from quadrat.ensemble.members import open_runs, trained_in, unfit
+from quadrat.ensemble.reading import refusals, size_problems
 from quadrat.ensemble.schema import EnsembleExperiment
 from quadrat.errors import DataError, ExperimentError, QuadratError, RunError, UsageError
 from quadrat.experiment import CheckReport, Experiment, load
+from quadrat.photos.other_size import asked_size, require_seen_at
+from quadrat.photos.schema import PhotosExperiment, Sides
 from quadrat.predictors import family_of
 from quadrat.runs import Run
 
@@ -64,12 +68,13 @@ def check_experiments(experiment: EnsembleExperiment, places: list[int]) -> Chec
     report, planned = CheckReport(), list(_experiments(experiment))
     runs, problems = open_runs(experiment)
     families = {run.experiment.family for run in runs} | {one.family for _, one in planned}
-    report.errors.extend([*problems, *_unfit(experiment, families)])
+    report.errors.extend([*problems, *_unfit(experiment, families), *size_problems(runs)])
     for place, one in planned:
         if place not in places:
             continue
         try:
             found = family_of(one).check(one)
+            found.errors.extend(_size_problems(one, experiment.combine.sides))
         except QuadratError as error:
             report.errors.append(f"member.{place}.experiment: {error}")
             continue
@@ -77,6 +82,13 @@ def check_experiments(experiment: EnsembleExperiment, places: list[int]) -> Chec
         report.warnings.extend(f"member.{place}.experiment: {line}" for line in found.warnings)
         report.facts.update({f"member {place}, {key}": v for key, v in found.facts.items()})
     return report
+
+
+def _size_problems(one: Experiment, size: Sides | None) -> list[str]:
+    """Why a member could not see photos at the size that the ensemble asks for."""
+    if size is None or not isinstance(one, PhotosExperiment) or size == asked_size(one):
+        return []
+    return refusals(partial(require_seen_at, one, size))
 
 
 def _unfit(experiment: EnsembleExperiment, families: set[str]) -> list[str]:
@@ -114,8 +126,8 @@ def _experiments(experiment: EnsembleExperiment) -> Iterator[tuple[int, Experime
 
 def _loaded(path: Path) -> Experiment:
     one = load(path)
-    if one.family not in FAMILIES:
-        raise ExperimentError([f"family: '{one.family}' cannot be a member"], path)
+    if why := unfit(one):
+        raise ExperimentError([f"it cannot be a member: {why}"], path)
     return one
 
 

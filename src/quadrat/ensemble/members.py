@@ -109,6 +109,18 @@ def open_members(experiment: EnsembleExperiment, folder: Path) -> list[Member]:
     return members
 
 
+def unfit(experiment: Experiment) -> str:
+    """Why runs of an experiment cannot be combined; empty where they can."""
+    if experiment.family not in FAMILIES:
+        known = ", ".join(FAMILIES)
+        return (
+            f"it is of the family '{experiment.family}'; ensembles are made from runs of: {known}"
+        )
+    if getattr(experiment, "points", None) is not None:
+        return "it is about points; ensembles are made from photos, or from cells"
+    return ""
+
+
 def family_of_members(members: Sequence[Member]) -> str:
     """The family that all members are of."""
     return members[0].experiment.family
@@ -129,16 +141,9 @@ def open_member(
     """
     run = Run.open(folder)
     experiment = run.experiment()
-    if experiment.family not in FAMILIES:
-        raise RunError(
-            f"{run.folder} is a run of the family '{experiment.family}'; ensembles are made from "
-            f"runs of: {', '.join(FAMILIES)}."
-        )
+    if why := unfit(experiment):
+        raise RunError(f"{run.folder} cannot be a member: {why}.")
     run.metrics()
-    if getattr(experiment, "points", None) is not None:
-        raise RunError(
-            f"{run.folder} was trained on points; ensembles are made from photos, or from cells."
-        )
     name = run.folder.name if section.experiment is None else section.experiment.stem
     if experiment.family != "photos":
         return Member(name, run, experiment, section)

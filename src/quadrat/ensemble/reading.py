@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quadrat.ensemble.members import Member, free_memory
-from quadrat.errors import DataError, QuadratError, UsageError
+from quadrat.errors import DataError, ExperimentError, QuadratError, UsageError
 from quadrat.photos.judging import HeldOut
 from quadrat.photos.preparation import Prepared, prepare
 from quadrat.photos.saving import require_size
@@ -113,21 +114,35 @@ def require_sizes(members: Sequence[Member]) -> None:
     Raises:
         DataError: Lists all that cannot, each with the key that says why.
     """
-    problems, asked = [], None
-    for member in members:
-        if member.predict_size is not None:
-            asked = member.predict_size
-            try:
-                require_size(member.run.folder, asked)
-            except UsageError as error:
-                lines = getattr(error, "problems", None) or (str(error),)
-                problems += [f"{member.name}: {line}" for line in lines]
-    if problems and asked is not None:
+    problems = size_problems(members)
+    if problems:
+        asked = next(member.predict_size for member in members if member.predict_size is not None)
         raise DataError(
             f"members cannot see photos at combine.predict_size = {list(asked)}.",
             problems,
             fix="set a size that they all can take, leave it out, or leave these members out.",
         )
+
+
+def size_problems(members: Sequence[Member]) -> list[str]:
+    """Why members cannot see photos at the size at which they are shown them, one line each."""
+    problems = []
+    for member in members:
+        if member.predict_size is not None:
+            see = partial(require_size, member.run.folder, member.predict_size)
+            problems += [f"{member.name}: {line}" for line in refusals(see)]
+    return problems
+
+
+def refusals(see: Callable[[], None]) -> list[str]:
+    """The lines of the usage error that a check raises, if it does."""
+    try:
+        see()
+    except ExperimentError as error:
+        return list(error.problems)
+    except UsageError as error:
+        return [str(error)]
+    return []
 
 
 def _held_out(member: Member, prepared: Prepared) -> list[HeldOut]:

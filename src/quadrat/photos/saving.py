@@ -11,19 +11,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from quadrat.engine import Backend, current_progress
 from quadrat.errors import RunError
-from quadrat.experiment import load, parse
+from quadrat.experiment import load
 from quadrat.photos.encoders import PhotoEncoder, PrecomputedEncoder, create_encoder
 from quadrat.photos.features.source import FeatureSource
 from quadrat.photos.learner import make_frozen_source
 from quadrat.photos.member import Member
 from quadrat.photos.network.spec import transform_of
+from quadrat.photos.other_size import require_seen_at, seen_at
 from quadrat.photos.predictions import LEVEL
 from quadrat.photos.predictor import PhotosPredictor
 from quadrat.photos.schema import EncoderSection, PhotosExperiment
@@ -129,21 +130,8 @@ def require_size(folder: Path, size: tuple[int, int]) -> None:
         UsageError: It cannot; the message names the key of its experiment that says why.
     """
     model, experiment = _described(folder)
-    experiment = seen_at(experiment, size)
     section = _own_config(experiment.encoder, model["encoder"], folder)
-    bare = section.model_copy(update={"weights": "none"})
-    create_encoder(bare, experiment.views, experiment.clean, seed=experiment.seed)
-
-
-def seen_at(experiment: PhotosExperiment, size: tuple[int, int]) -> PhotosExperiment:
-    """The same experiment with another ``views.predict_size``.
-
-    Raises:
-        ExperimentError: Its other keys do not allow it.
-    """
-    content = experiment.content()
-    views = {**content["views"], "predict_size": list(size)}
-    return cast("PhotosExperiment", parse({**content, "views": views}))
+    require_seen_at(experiment, size, section)
 
 
 def _described(folder: Path) -> tuple[dict[str, Any], PhotosExperiment]:
