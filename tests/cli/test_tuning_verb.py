@@ -35,6 +35,20 @@ def test_tune_occurrence(quadrat: Callable[..., Outcome], planet: PlanetWorld, t
     assert best.name == "species-tuned"
 
 
+def test_show_space_is_the_space_that_is_searched(quadrat: Callable[..., Outcome], tmp_path: Path):
+    experiment = tmp_path / "experiment.toml"
+    experiment.write_text(small(tmp_path).to_toml(), encoding="utf-8")
+    only = ("--only", "loss.transform,fusion.dropout")
+    shown = quadrat("tune", experiment, "--show-space", *only, "--set", "fusion.dropout=0.2")
+    assert shown.code == 0, shown.err
+    assert "transform = " in shown.out
+    assert "dropout" not in shown.out
+    assert "learning_rate" not in shown.out
+    unknown = quadrat("tune", experiment, "--show-space", "--only", "los.transform")
+    assert unknown.code == 2
+    assert "Did you mean 'loss.transform'?" in unknown.err
+
+
 def test_tune_photos(quadrat: Callable[..., Outcome], tmp_path: Path):
     experiment = tmp_path / "experiment.toml"
     experiment.write_text(small(tmp_path, split={"inner": 0.3}).to_toml(), encoding="utf-8")

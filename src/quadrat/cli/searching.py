@@ -60,8 +60,9 @@ def tune(
     from quadrat import search
     from quadrat.cli._console import print_json, progress
 
+    keys = [key.strip() for key in only.split(",")] if only else []
     if show_space:
-        typer.echo(_space(experiment, overrides or [], space), nl=False)
+        typer.echo(_space(experiment, overrides or [], space, keys), nl=False)
         return
     with progress(quiet):
         found = search.tune(
@@ -69,7 +70,7 @@ def tune(
             method=method.value,
             trials=trials,
             epochs=epochs,
-            only=[key.strip() for key in only.split(",")] if only else [],
+            only=keys,
             space=space,
             storage=storage,
             out=out,
@@ -98,9 +99,9 @@ def _print(found: StudyResult) -> None:
     typer.echo(found.command)
 
 
-def _space(experiment: str, overrides: list[str], space: Path | None) -> str:
+def _space(experiment: str, overrides: list[str], space: Path | None, only: list[str]) -> str:
     from quadrat import search, workflow
 
     checked = workflow.load_experiment(experiment, overrides)
-    ranges = search.read_space(space, checked) if space else search.default_space(checked)
+    ranges = search.searched_space(checked, space=space, only=only, overrides=overrides)
     return ranges.to_toml()

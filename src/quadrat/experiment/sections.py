@@ -166,7 +166,9 @@ class Experiment(BaseModel):
     @classmethod
     def _file_name(cls, name: str) -> str:
         if not NAME_PATTERN.fullmatch(name):
-            raise ValueError("use letters, digits, '.', '_' and '-' only: it names a folder")
+            raise ValueError(
+                "use letters from a to z, digits, '.', '_' and '-' only: it names a folder"
+            )
         return name
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ _EXPORTS = {
     "StudyResult": "quadrat.search.results",
     "default_space": "quadrat.search.space",
     "read_space": "quadrat.search.space",
+    "searched_space": "quadrat.search.space",
     "tune": "quadrat.search.tuning",
 }
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from quadrat.search.space import Space as Space
     from quadrat.search.space import default_space as default_space
     from quadrat.search.space import read_space as read_space
+    from quadrat.search.space import searched_space as searched_space
     from quadrat.search.tuning import tune as tune
 
 __getattr__ = lazy_exports(__name__, _EXPORTS)

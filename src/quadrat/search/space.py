@@ -107,6 +107,27 @@ def default_space(experiment: Experiment) -> Space:
     )
 
 
+def searched_space(
+    experiment: Experiment,
+    *,
+    space: Path | str | Mapping[str, Any] | None = None,
+    only: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+) -> Space:
+    """The ranges that a search of an experiment goes through; arguments as in `tune`.
+
+    Raises:
+        ExperimentError: The space file is wrong.
+        UsageError: ``only`` names a key without a range, or nothing is left.
+    """
+    ranges = read_space(space, experiment) if space is not None else default_space(experiment)
+    ranges = ranges.only(only) if only else ranges
+    ranges = ranges.without([override.partition("=")[0].strip() for override in overrides])
+    if not ranges.ranges:
+        raise UsageError("there is nothing to search: every key of the space is set or left out.")
+    return ranges
+
+
 def require_searchable(experiment: Experiment) -> None:
     """Checks that trainings of an experiment can be compared.
 

@@ -22,7 +22,7 @@ from quadrat.search.results import StudyResult, make_result
 from quadrat.search.running import Search, SharedData
 from quadrat.search.sampling import MedianPruner, SteadySampler
 from quadrat.search.schema import TuneSettings
-from quadrat.search.space import default_space, read_space, require_searchable
+from quadrat.search.space import require_searchable, searched_space
 from quadrat.search.storage import open_storage, open_study, quiet_optuna, require_suffix
 from quadrat.workflow import load_experiment
 from quadrat.workflow.experiments import ExperimentSource
@@ -72,11 +72,7 @@ def tune(
     settings = _settings(method=method, trials=trials, epochs=epochs, timeout=timeout)
     checked = load_experiment(experiment, overrides)
     require_searchable(checked)
-    ranges = read_space(space, checked) if space is not None else default_space(checked)
-    ranges = ranges.only(only) if only else ranges
-    ranges = ranges.without([override.partition("=")[0].strip() for override in overrides])
-    if not ranges.ranges:
-        raise UsageError("there is nothing to search: every key of the space is set or left out.")
+    ranges = searched_space(checked, space=space, only=only, overrides=overrides)
     if storage is not None:
         require_suffix(Path(storage))
     proposer = Proposer(checked, ranges, settings.epochs)
