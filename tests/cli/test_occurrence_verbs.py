@@ -72,6 +72,9 @@ def test_species_of_a_place(quadrat: Callable[..., Outcome], trained: Path):
     table = quadrat("species", trained, "--lat", 10, "--lon", 20, "--date", "2026-05-25")
     assert table.code == 0
     assert rows[0]["common_name"] in table.out, "25 May is in week 20"
+    rare = quadrat("species", trained, "--lat", 80, "--lon", 20, "--week", 1, "--top", 500)
+    assert "<0.001" in rare.out
+    assert " 0.000" not in rare.out
 
 
 def test_the_year_is_the_maximum_over_weeks(quadrat: Callable[..., Outcome], trained: Path):

@@ -175,3 +175,14 @@ def test_schema_describes_every_key():
         for key, field in definition.get("properties", {}).items():
             described = field.get("description") or "$ref" in field
             assert described, f"{name}.{key} has no description"
+
+
+def test_a_wrong_item_does_not_make_its_list_too_short():
+    content = {"family": "photos", "data": {"table": "t.csv", "targets": [{}]}}
+    with pytest.raises(ExperimentError) as caught:
+        parse(content)
+    assert [line for line in caught.value.problems if line.startswith("data.targets.0")]
+    assert "too short" not in str(caught.value)
+    content["data"]["targets"] = []
+    with pytest.raises(ExperimentError, match=r"data\.targets: the list is too short"):
+        parse(content)

@@ -127,7 +127,12 @@ def _tell(found: pl.DataFrame, kind: str, out: Path | None) -> None:
         print_json(rows)
     else:
         shown = found.drop("distance_km", "far").to_dicts()
-        print_table([{**row, "probability": f"{row['probability']:.3f}"} for row in shown])
+        print_table([{**row, "probability": _rounded(row["probability"])} for row in shown])
+
+
+def _rounded(probability: float) -> str:
+    """Three decimals; what is too small for them is not called nought."""
+    return f"{probability:.3f}" if probability >= 0.001 else "<0.001"
 
 
 def _note_distance(found: pl.DataFrame) -> None:

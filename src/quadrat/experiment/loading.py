@@ -201,7 +201,10 @@ def inner_model(annotation: Any) -> type[BaseModel] | None:
 
 def _problems(error: ValidationError, model: type[Experiment]) -> list[str]:
     problems = []
-    for item in error.errors(include_url=False):
+    found = error.errors(include_url=False)
+    for item in found:
+        if item["type"] == "too_short" and _has_worse(found, item["loc"]):
+            continue
         path = ".".join(str(key) for key in item["loc"]) or "experiment"
         if item["type"] == "extra_forbidden":
             hint = model.advice(str(item["loc"][-1])) or _closest_key(model, item["loc"])
@@ -213,11 +216,19 @@ def _problems(error: ValidationError, model: type[Experiment]) -> list[str]:
     return problems
 
 
+def _has_worse(found: Sequence[Any], location: tuple[str | int, ...]) -> bool:
+    """Whether items of a list are wrong, which pydantic then takes for too few."""
+    depth = len(location)
+    return any(len(item["loc"]) > depth and item["loc"][:depth] == location for item in found)
+
+
 def _message(kind: str, words: str, value: object) -> str:
     """Pydantic's words, or ours where its words are of Python's types."""
     if kind in ("tuple_type", "list_type", "set_type"):
         single = isinstance(value, (str, int, float))
         return "must be a list" + (f", such as {json.dumps([value])}" if single else "")
+    if kind == "too_short":
+        return "the list is too short"
     if kind in ("model_type", "dict_type"):
         return "is a section of keys, not a value"
     message = words.removeprefix("Value error, ")

@@ -1,8 +1,9 @@
+import numpy as np
 import polars as pl
 import pytest
 
 from quadrat.errors import DataError
-from quadrat.occurrence.records.places import read_places
+from quadrat.occurrence.records.places import check_places, read_places
 
 
 def table(**columns):
@@ -29,7 +30,7 @@ def test_other_names_of_the_columns(tmp_path):
     [
         ({"week": [1, 49]}, "'week' must lie between 0 and 48", "row 3: 49"),
         ({"week": [1.5, 2]}, "'week' must lie", "row 2: 1.5"),
-        ({"week": [None, 2]}, "'week' must lie", "row 2: nan"),
+        ({"week": [None, 2]}, "'week' must lie", "row 2: blank"),
         ({"week": [1, 2], "lat": [91.0, 0]}, "'lat' must lie", "row 2: 91"),
         ({"week": [1, 2], "lon": [0.0, 400.0]}, "'lon' must lie", "row 3: 400"),
     ],
@@ -50,3 +51,15 @@ def test_missing_columns():
         read_places(table())
     with pytest.raises(DataError, match="no column 'lat'"):
         read_places(pl.DataFrame({"lon": [1.0], "week": [1]}))
+
+
+def test_one_place_outside_the_globe_has_no_row():
+    with pytest.raises(DataError, match="latitude must lie") as caught:
+        check_places(np.array([97.6]), np.array([8.2]), np.array([4]))
+    assert caught.value.problems == ("97.6",)
+
+
+def test_a_blank_place_was_not_exchanged():
+    with pytest.raises(DataError, match="row 3: blank") as caught:
+        read_places(pl.DataFrame({"lat": [1.0, None], "lon": [1.0, 2.0], "week": [1, 2]}))
+    assert "exchanged" not in caught.value.fix

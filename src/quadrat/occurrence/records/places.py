@@ -135,8 +135,15 @@ def check_range(
     if whole:
         bad |= values != np.floor(values)
     if bad.any():
+        blank = np.isnan(values)
+        swapped = "; were columns exchanged?" if (bad & ~blank).any() else "."
+        alone = len(values) == 1 and first_row == 0  # one place, from the command line or Python
         raise DataError(
             f"{path}: {what} must lie between {low:g} and {high:g}.",
-            [f"row {row + first_row}: {values[row]:g}" for row in np.flatnonzero(bad)],
-            fix="correct these rows; were columns exchanged?",
+            [
+                ("" if alone else f"row {row + first_row}: ")
+                + ("blank" if blank[row] else f"{values[row]:g}")
+                for row in np.flatnonzero(bad)
+            ],
+            fix=f"correct {'the value' if alone else 'these rows'}{swapped}",
         )
