@@ -81,6 +81,7 @@ def test_all_verbs_take_an_ensemble(
     answers, submission = tmp_path / "answers.csv", tmp_path / "submission.csv"
     done = quadrat("predict", ensemble, "--data", pasture.test, "--out", answers)
     assert done.code == 0, done.err
+    assert done.err.count("warning: the table has no Pre_GSHH_NDVI") == 1, "once, not by member"
     written = pl.read_parquet(ensemble / "predictions.parquet")
     assert pl.read_csv(answers)["balanced"].to_list() == pytest.approx(
         written["balanced"].to_list()

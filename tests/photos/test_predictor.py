@@ -114,6 +114,17 @@ def test_one_column_may_be_absent(predictor: PhotosPredictor):
     assert not np.array_equal(some.raw, predictor.predict(table()).raw)
 
 
+def test_metadata_that_a_table_lacks_are_told(predictor: PhotosPredictor):
+    told = Told()
+    with report_progress(told):
+        predictor.predict(table().rename({"soil": "soils"}))
+        predictor.predict(table().select("image_path", "row"))
+        predictor.predict(table().select("image_path", "row"), hide_metadata=True)
+    one, all_of_them = told.warnings
+    assert one == "the table has no soil: it is unknown. Did you mean 'soils'?"
+    assert "has no height_cm, soil: the answer rests on photos alone" in all_of_them
+
+
 def test_an_unknown_category_counts_as_unknown_and_is_told(predictor: PhotosPredictor):
     told = Told()
     with report_progress(told):
@@ -263,7 +274,7 @@ def test_some_unreadable_photos_may_be_left_out(tmp_path: Path):
     with report_progress(told):
         found = predictor.predict(pl.DataFrame({"plot": ["d"], "image_path": ["photos/night.png"]}))
     assert len(found) == 1, "a dark photo is named, and answered for"
-    assert "looks dark" in told.warnings[-1] and "photos/night.png" in told.warnings[-1]
+    assert any("looks dark" in line and "photos/night.png" in line for line in told.warnings)
 
 
 def test_a_matrix_that_changed_is_told(tmp_path: Path):

@@ -105,11 +105,15 @@ def _lines() -> Progress:
     class Lines(Progress):
         def __init__(self) -> None:
             self.told = float("-inf")
+            self.warned: set[str] = set()
 
         def note(self, message: str) -> None:
             typer.echo(message, err=True)
 
         def warn(self, message: str) -> None:
+            if message in self.warned:  # members of an ensemble meet the same table
+                return
+            self.warned.add(message)
             typer.echo(f"warning: {message}", err=True)
 
         @contextlib.contextmanager
@@ -145,11 +149,15 @@ def _bars() -> Progress:
     class Bars(Progress):
         def __init__(self) -> None:
             self.told = float("-inf")
+            self.warned: set[str] = set()
 
         def note(self, message: str) -> None:
             console.print(message, markup=False)
 
         def warn(self, message: str) -> None:
+            if message in self.warned:  # members of an ensemble meet the same table
+                return
+            self.warned.add(message)
             console.print(f"warning: {message}", markup=False, style="yellow")
 
         @contextlib.contextmanager

@@ -12,11 +12,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from quadrat.engine import current_progress
+from quadrat.errors import closest
 from quadrat.photos.features.source import FeatureSource, readable
 from quadrat.photos.learner import balance_of
 from quadrat.photos.member import Member
 from quadrat.photos.predictions import Predictions, pool
-from quadrat.photos.samples.loading import Samples, load_samples
+from quadrat.photos.samples.loading import Samples, load_samples, without_values
 from quadrat.photos.samples.quality import look_at_photos
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.photos.unlike import mean_distance
@@ -108,7 +109,10 @@ class PhotosPredictor:
         Raises:
             DataError: The table or its photos cannot be used.
         """
-        return self.predict_samples(self.samples(table, image_root), hide_metadata=hide_metadata)
+        samples = self.samples(table, image_root)
+        if not hide_metadata:
+            self._tell_absent(samples)
+        return self.predict_samples(samples, hide_metadata=hide_metadata)
 
     def samples(
         self, table: pl.DataFrame | Path | str, image_root: Path | str | None = None
@@ -138,6 +142,19 @@ class PhotosPredictor:
     def _rooted(self, root: Path | None) -> PhotosExperiment:
         data = self.experiment.data.model_copy(update={"image_root": root})
         return self.experiment.model_copy(update={"data": data})
+
+    def _tell_absent(self, samples: Samples) -> None:
+        """Warns of metadata that a table lacks, as a misspelt column looks the same."""
+        data = self.experiment.data
+        absent = without_values(samples, data)
+        if not absent:
+            return
+        others = [name for name in samples.frame.columns if name not in (data.image, data.id)]
+        hints = "".join(closest(name, others) for name in absent if name not in others)
+        rest = "what to expect of it is the score of the baseline photo_alone"
+        all_of_it = len(absent) == len(data.numeric) + len(data.categorical)
+        what = f"the answer rests on photos alone, and {rest}" if all_of_it else "it is unknown"
+        current_progress().warn(f"the table has no {', '.join(absent)}: {what}.{hints}")
 
     def _tell_unknown(self, samples: Samples) -> None:
         """Warns of categories that no member knows."""

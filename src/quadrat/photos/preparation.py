@@ -15,7 +15,7 @@ from quadrat.photos.cleaning.findings import CleanedPhoto, CleaningLog
 from quadrat.photos.cleaning.settings import cleaning_of
 from quadrat.photos.samples.audit import PhotoAudit, audit_photos, audit_targets, keep_readable
 from quadrat.photos.samples.external import compared, load_external, shared_photos
-from quadrat.photos.samples.loading import Samples, load_samples
+from quadrat.photos.samples.loading import Samples, load_samples, without_values
 from quadrat.photos.samples.parts import Part, joined_parts
 from quadrat.photos.sampling.order import sample_order
 from quadrat.photos.schema import PhotosExperiment
@@ -243,13 +243,7 @@ def _report_test(experiment: PhotosExperiment, report: CheckReport, log: Cleanin
     report.facts["test"] = f"{len(samples):,} samples, {_views(samples):,} photos"
     if experiment.opens_photos:
         _readable(experiment, samples, report, log, "test")
-    known = [
-        *zip(data.numeric, ~np.isnan(samples.numeric).T, strict=True),
-        *zip(data.categorical, samples.categorical.T, strict=True),
-    ]
-    # a category is a text, which counts as true, or None
-    absent = [name for name, there in known if not there.any()]
-    if absent:
+    if absent := without_values(samples, data):
         report.warnings.append(
             f"the test table has no {', '.join(absent)}: what to expect there is the score of the "
             "baseline photo_alone, not that of the model"

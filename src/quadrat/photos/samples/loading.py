@@ -126,6 +126,16 @@ class Samples:
         return series.to_numpy() if series.dtype.is_numeric() else _texts(series)
 
 
+def without_values(samples: Samples, data: DataSection) -> list[str]:
+    """The metadata columns of an experiment of which a table knows no value at all."""
+    known = [
+        *zip(data.numeric, ~np.isnan(samples.numeric).T, strict=True),
+        *zip(data.categorical, samples.categorical.T, strict=True),
+    ]
+    # a category is a text, which counts as true, or None
+    return [name for name, there in known if not there.any()]
+
+
 def load_samples(experiment: PhotosExperiment, table: Path, *, require_targets: bool) -> Samples:
     """Reads the samples of a table.
 
