@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from quadrat.ensemble.reading import refusals, size_problems
 from quadrat.ensemble.schema import EnsembleExperiment
 from quadrat.errors import DataError, ExperimentError, QuadratError, RunError, UsageError
 from quadrat.experiment import CheckReport, Experiment, load
+from quadrat.occurrence.schema import OccurrenceExperiment
 from quadrat.photos.other_size import asked_size, require_seen_at
 from quadrat.photos.schema import PhotosExperiment, Sides
 from quadrat.predictors import family_of
@@ -67,8 +68,8 @@ def check_experiments(experiment: EnsembleExperiment, places: list[int]) -> Chec
     """
     report, planned = CheckReport(), list(_experiments(experiment))
     runs, problems = open_runs(experiment)
-    families = {run.experiment.family for run in runs} | {one.family for _, one in planned}
-    report.errors.extend([*problems, *_unfit(experiment, families), *size_problems(runs)])
+    members = [*(run.experiment for run in runs), *(one for _, one in planned)]
+    report.errors.extend([*problems, *_unlike(experiment, members), *size_problems(runs)])
     for place, one in planned:
         if place not in places:
             continue
@@ -91,15 +92,17 @@ def _size_problems(one: Experiment, size: Sides | None) -> list[str]:
     return refusals(partial(require_seen_at, one, size))
 
 
-def _unfit(experiment: EnsembleExperiment, families: set[str]) -> list[str]:
-    """Why members of some families could not be combined, once they were trained."""
+def _unlike(experiment: EnsembleExperiment, members: Sequence[Experiment]) -> list[str]:
+    """Why members could not be combined, once they were trained."""
+    families = {one.family for one in members}
     if len(families) > 1:
         return [f"members of several families: {', '.join(sorted(families))}"]
-    if "occurrence" in families:
+    networks = [one for one in members if isinstance(one, OccurrenceExperiment)]
+    if networks:
         from quadrat.ensemble.species.agreement import require_keys_of_species
 
         try:
-            require_keys_of_species(experiment)
+            require_keys_of_species(experiment, networks)
         except DataError as error:
             return list(error.problems)
     return []

@@ -216,6 +216,10 @@ def test_what_could_not_be_combined_is_not_trained(
     asked = {"family": "ensemble", "combine": {"jit": True}}
     report = family.check(parse({**asked, "member": [due, {"run": str(networks[1].folder)}]}))
     assert [line.partition(": ")[0] for line in report.errors] == ["combine.jit"]
+    fitted = {**asked, "combine": {"method": "weighted"}}
+    report = family.check(parse({**fitted, "member": [due, {"run": str(networks[1].folder)}]}))
+    (error,) = report.errors
+    assert "weights cannot be fitted to the validation cells" in error
     report = family.check(parse({**asked, "member": [due, {"run": str(runs[0].folder)}]}))
     assert report.errors == ["members of several families: occurrence, photos"]
 

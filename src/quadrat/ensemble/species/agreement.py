@@ -50,8 +50,14 @@ def species_experiment(member: Member) -> OccurrenceExperiment:
     return cast("OccurrenceExperiment", member.experiment)
 
 
-def require_keys_of_species(experiment: EnsembleExperiment) -> None:
+def require_keys_of_species(
+    experiment: EnsembleExperiment, members: Sequence[OccurrenceExperiment]
+) -> None:
     """Checks that an experiment asks of species networks what they can do.
+
+    Args:
+        experiment: The ensemble's experiment.
+        members: Those of its members.
 
     Raises:
         DataError: Lists all keys that would have no effect, or have no meaning here.
@@ -69,8 +75,13 @@ def require_keys_of_species(experiment: EnsembleExperiment) -> None:
             problems.append(f"member.{place}.targets: every member answers for all species")
         if isinstance(section.weight, dict):
             problems.append(f"member.{place}.weight: give one number, for all species")
+    if experiment.fitted and not all(one.split.test > 0 or one.split.test_years for one in members):
+        problems.append(
+            "combine.method: weights cannot be fitted to the validation cells and be judged on "
+            "them; train the members with split.test, give every member a weight, or use 'mean'"
+        )
     if problems:
-        raise DataError("these keys do not go with runs of the occurrence family.", problems)
+        raise DataError("these keys do not go with these runs of the occurrence family.", problems)
 
 
 def known_members(members: Sequence[Member]) -> list[Known]:

@@ -24,10 +24,10 @@ from quadrat.ensemble.species.agreement import (
     Known,
     known_members,
     require_keys_of_species,
+    species_experiment,
 )
 from quadrat.ensemble.species.predictor import Pooled, put_together
 from quadrat.ensemble.species.weighting import fit_shares, likelihoods
-from quadrat.errors import DataError
 from quadrat.experiment import CheckReport
 from quadrat.occurrence.evaluating import judged_samples, known_from
 from quadrat.occurrence.findings import missing_watched
@@ -72,7 +72,7 @@ def judge_species(experiment: EnsembleExperiment, members: Sequence[Member]) -> 
         RunError: A member cannot be loaded.
         UsageError: The primary score is not one of species.
     """
-    require_keys_of_species(experiment)
+    require_keys_of_species(experiment, [species_experiment(one) for one in members])
     known = known_members(members)
     bench = _Bench(experiment, known)
     method, equal = experiment.combine.method, np.ones(len(known))
@@ -109,26 +109,15 @@ class _Bench:
         self.adjustments = [self._adjusted(one) for one in known]
 
     def weights(self, experiment: EnsembleExperiment) -> NDArray[np.float64]:
-        """The weight of every member ``(M,)``: given, or fitted on validation cells.
-
-        Raises:
-            DataError: They would be fitted on the cells that judge.
-        """
+        """The weight of every member ``(M,)``: given, or fitted on validation cells."""
         equal = np.ones(len(self.known))
         if experiment.combine.method != "weighted":
             return equal
         if not experiment.fitted:
             given = [one.member.section.weight for one in self.known]
             return np.array(given, dtype=np.float64)
-        parts = self.known[0].parts
-        if not len(parts.test):
-            raise DataError(
-                "weights cannot be fitted to the validation cells and be judged on them.",
-                fix="use combine.method = 'mean', give every member a weight, or train the "
-                "members with split.test.",
-            )
         pooled = self.pooled("mean", equal)
-        samples = self._samples(pooled, parts.validation, crossed=True)
+        samples = self._samples(pooled, self.known[0].parts.validation, crossed=True)
         device = self.backend.device
         return fit_shares(likelihoods(pooled.pool, samples, device, self.seed))
 
