@@ -125,9 +125,17 @@ def _experiment(
             "species_columns": species,
             "covariates": [*PLACE, *SEASON],
             "models": ["network"],
+            "width": 128,
             "dropout": 0.5,
+            "pieces": 0,
         },
-        "optimiser": {"epochs": 30, "batch_size": 128, "learning_rate": 3e-3},
+        "optimiser": {
+            "epochs": 30,
+            "batch_size": 128,
+            "learning_rate": 3e-3,
+            "schedule": "cosine",
+        },
+        "average": {"ema": 0.0},
         "score": {"baselines": False},
         "run": {"device": "cpu"},
     }
