@@ -59,6 +59,21 @@ def test_train_leaves_the_files_of_a_run(
     assert "weighted_r2" in done.out
 
 
+def test_a_sample_submission_of_other_rows_shows_before_training(
+    quadrat: Callable[..., Outcome], pasture: PastureWorld, tmp_path: Path
+):
+    other = tmp_path / "other.csv"
+    other.write_text("sample_id,target\nnobody__Dry_Green_g,0\n")
+    changed = (*settings(pasture), "--set", f"data.sample_submission={other}")
+    for done in (
+        quadrat("check", "pasture-frozen", *changed),
+        quadrat("train", "pasture-frozen", "--out", tmp_path / "runs", *changed),
+    ):
+        assert done.code == 1
+        assert "ask for different rows" in done.err
+        assert "fold 0" not in done.err
+
+
 def test_metrics_have_the_keys_that_are_promised(trained: Path):
     metrics = json.loads((trained / "metrics.json").read_text())
     assert metrics["primary"] == "weighted_r2"

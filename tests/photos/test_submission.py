@@ -94,6 +94,16 @@ def test_a_wide_sample_submission_has_a_column_a_target(tmp_path: Path):
     assert frame.rows()[0] == ("test/c.jpg", 5.0, 4.0)
 
 
+def test_a_column_that_nothing_was_predicted_for_is_named(tmp_path: Path):
+    path = tmp_path / "test.csv"
+    pl.DataFrame({"image_path": PHOTOS}).write_csv(path)
+    rows = [(photo, "0", "0", "0") for photo in PHOTOS]
+    like = sample_file(tmp_path, rows, ["image", "green_g", "dead_g", "total_g"])
+    with pytest.raises(DataError, match="nothing was predicted for") as caught:
+        make_submission(predicted(), path, like)
+    assert caught.value.problems == ("column 'total_g'",)
+
+
 def test_targets_that_were_not_predicted_are_named(tmp_path: Path):
     test = long_table(tmp_path)
     text = test.read_text().replace("a__dead_g,test/a.jpg,dead_g", "a__dead_g,test/a.jpg,ded_g")

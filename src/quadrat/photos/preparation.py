@@ -19,6 +19,7 @@ from quadrat.photos.samples.loading import Samples, load_samples, without_values
 from quadrat.photos.samples.parts import Part, joined_parts
 from quadrat.photos.sampling.order import sample_order
 from quadrat.photos.schema import PhotosExperiment
+from quadrat.photos.submission import rehearse_submission
 from quadrat.runtime.balance import Balance, Identity
 from quadrat.runtime.cleaning.photos import NOTHING, Cleaning
 from quadrat.splits import Folds, combine, find_leaks, make_folds, shift_report
@@ -241,6 +242,7 @@ def _report_test(experiment: PhotosExperiment, report: CheckReport, log: Cleanin
         return
     samples = load_samples(experiment, data.test, require_targets=False)
     report.facts["test"] = f"{len(samples):,} samples, {_views(samples):,} photos"
+    rehearse_submission(samples.ids, data)
     if experiment.opens_photos:
         _readable(experiment, samples, report, log, "test")
     if absent := without_values(samples, data):

@@ -50,8 +50,8 @@ def make_submission(
         Columns ``sample_id`` and ``target`` (as ``data`` or ``like`` name them).
 
     Raises:
-        DataError: A row asks for what was not predicted, ids differ from those of ``like``, are
-            repeated, or a number is not finite.
+        DataError: A row or a column of ``like`` asks for what was not predicted, ids differ from
+            those of ``like``, are repeated, or a number is not finite.
     """
     table = read_table(test)
     data = data or _find_columns(predictions, table, Path(test))
@@ -64,8 +64,26 @@ def make_submission(
     sample = read_table(like)
     _require_same(_ids(sample), _like_ids(sample, asked, predictions), Path(like), Path(test))
     frame = _in_the_form_of(sample, asked, values, predictions, data)
+    _require_filled(sample, frame, Path(like))
     check_submission(frame, _ids(sample))
     return frame
+
+
+def rehearse_submission(ids: Sequence[str], data: DataSection) -> None:
+    """Makes the submission of ``data.test`` with zeros, so that a wrong file shows in time.
+
+    Args:
+        ids: The samples of ``data.test`` ``(B,)``.
+        data: Names the tables; nothing is done where they make no submission.
+
+    Raises:
+        DataError: As `make_submission`.
+    """
+    if data.test is None or not names_rows(data, read_table(data.test)):
+        return
+    zeros = np.zeros((len(ids), len(data.targets)))
+    predictions = Predictions(tuple(ids), data.targets, zeros, zeros, zeros, zeros, zeros)
+    make_submission(predictions, data.test, data.sample_submission, data)
 
 
 def check_submission(frame: pl.DataFrame, ids: Sequence[str]) -> None:
@@ -198,6 +216,17 @@ def _require_same(found: list[str], wanted: list[str], like: Path, test: Path) -
             f"{like} and {test} ask for different rows.",
             problems,
             fix="give the sample submission that belongs to this test table.",
+        )
+
+
+def _require_filled(sample: pl.DataFrame, frame: pl.DataFrame, like: Path) -> None:
+    """Checks that every column of a sample submission was predicted."""
+    empty = [name for name in sample.columns if name not in frame.columns]
+    if empty:
+        raise DataError(
+            f"{like} has columns that nothing was predicted for.",
+            [f"column '{name}'" for name in empty],
+            fix="give the sample submission of this task, or a run that predicts all its targets.",
         )
 
 

@@ -135,6 +135,13 @@ def test_all_problems_of_a_long_table_are_told_at_once(tmp_path: Path):
     assert str(tmp_path / "train.csv") in told
 
 
+def test_a_misspelt_target_is_told_once(tmp_path: Path):
+    frame = long().with_columns(pl.col("target_name").str.replace("green_g", "gren_g"))
+    told = problems_of(frame, tmp_path)
+    assert told.count("'gren_g' is not in data.targets. Did you mean 'green_g'?") == 1
+    assert "rows 2, 5, 8, 11, 14 and 1 more: 'gren_g'" in told
+
+
 def test_a_column_of_decimal_commas_hides_no_other_problem(tmp_path: Path):
     frame = wide().with_columns(
         pl.lit("1,5").alias("green_g"), dead_g=pl.Series(["1", "2", "3", "heavy", "5", "6"])

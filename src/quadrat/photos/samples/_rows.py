@@ -105,7 +105,7 @@ class Rows:
         )
         for *values, rows in repeats.iter_rows():
             named = ", ".join(f"{c} '{v}'" for c, v in zip(columns, values, strict=True))
-            self.problems.append(f"{what}: {named} stands in {_rows(rows)}")
+            self.problems.append(f"{what}: {named} stands in {listed_rows(rows)}")
 
     def blank(self, columns: Iterable[str], key: str) -> None:
         """Notes rows without a value in columns that must have one."""
@@ -115,7 +115,7 @@ class Rows:
                 missing |= self.frame[column].str.strip_chars() == ""
             rows = np.flatnonzero(missing.fill_null(True).to_numpy()) + FIRST_ROW
             if len(rows):
-                self.problems.append(f"column '{column}' ({key}) is blank in {_rows(rows)}")
+                self.problems.append(f"column '{column}' ({key}) is blank in {listed_rows(rows)}")
 
     def _row_numbers(self) -> pl.Series:
         return pl.Series("row", np.arange(self.frame.height) + FIRST_ROW)
@@ -180,7 +180,8 @@ def unusable(path: Path, problems: Sequence[str], columns: Sequence[str]) -> Dat
     )
 
 
-def _rows(rows: Iterable[int]) -> str:
+def listed_rows(rows: Iterable[int]) -> str:
+    """Row numbers in words, the first of them where they are many."""
     numbers = [str(row) for row in rows]
     more = f" and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else ""
     word = "row" if len(numbers) == 1 else "rows"

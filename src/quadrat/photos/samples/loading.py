@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from quadrat.errors import DataError, closest
-from quadrat.photos.samples._rows import Rows, read_rows, unusable
+from quadrat.photos.samples._rows import Rows, listed_rows, read_rows, unusable
 from quadrat.photos.samples.beside import photos_beside
 from quadrat.photos.samples.exif import filled_from_photos
 from quadrat.photos.schema import DataSection, PhotosExperiment
@@ -285,10 +285,12 @@ def _unknown_names(rows: Rows, names: pl.Series, data: DataSection) -> None:
     unique = pairs.unique()
     np.add.at(counts, unique["owner"].to_numpy(), 1)
     incomplete = counts[rows.owner] < len(data.targets)
+    where: dict[str, list[int]] = {}
     for row in np.flatnonzero(~known & incomplete):
-        name = names[int(row)] or ""
+        where.setdefault(names[int(row)] or "", []).append(int(row) + FIRST_ROW)
+    for name, places in where.items():
         hint = closest(name, data.targets)
-        rows.problems.append(f"row {row + FIRST_ROW}: '{name}' is not in data.targets.{hint}")
+        rows.problems.append(f"{listed_rows(places)}: '{name}' is not in data.targets.{hint}")
 
 
 def _wide_targets(rows: Rows, data: DataSection) -> NDArray[np.float64]:
