@@ -104,5 +104,5 @@ def test_wrong_use_is_told(quadrat: Callable[..., Outcome], members: list[Path],
     done = quadrat("ensemble", members[0], members[0])
     assert (done.code, "named twice" in done.err) == (2, True)
     done = quadrat("ensemble", members[0], ensemble)
-    assert (done.code, "a run of the family 'ensemble'" in done.err) == (1, True)
+    assert (done.code, "it is of the family 'ensemble'" in done.err) == (1, True)
     assert quadrat("tune", ensemble).code == 2
