@@ -114,6 +114,16 @@ def test_a_damaged_table_says_what_to_do(tmp_path, name, content):
     assert caught.value.fix
 
 
+def test_columns_of_the_same_name_are_refused(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text('a;"b, c";a;;\n1;2;3;;\n')
+    with pytest.raises(DataError, match="several columns of the same name") as caught:
+        read_table(table)
+    assert caught.value.problems == ("a: 2 columns",)
+    table.write_text("a;b;;\n1;2;;\n")
+    assert read_table(table)["b"].to_list() == [2]
+
+
 def test_writing_to_an_unknown_format(tmp_path):
     with pytest.raises(DataError, match="suffix"):
         write_table(pl.DataFrame({"x": [1]}), tmp_path / "t.docx")

@@ -150,7 +150,8 @@ def write_table(frame: pl.DataFrame, path: Path | str) -> None:
 
 def _read_text(path: Path) -> pl.DataFrame:
     """Every column is read whole before its type is guessed; ids such as 0042 stay text."""
-    separator = _separator(path)
+    header, separator = _header(path)
+    _require_distinct(path, header, separator)
     frame = pl.read_csv(path, separator=separator, infer_schema_length=None)
     whole = [name for name, kind in frame.schema.items() if kind.is_integer()]
     if not whole:
@@ -160,7 +161,8 @@ def _read_text(path: Path) -> pl.DataFrame:
     return frame.with_columns(written[name] for name in whole if padded[name])
 
 
-def _separator(path: Path) -> str:
+def _header(path: Path) -> tuple[str, str]:
+    """The first line, and what separates its names."""
     import gzip
 
     opener = gzip.open if path.name.lower().endswith(".gz") else open
@@ -168,7 +170,21 @@ def _separator(path: Path) -> str:
         header = handle.readline()
     if not header.strip():
         raise DataError(f"the table {path} is empty.", fix="give a table with a header and data.")
-    return max([",", ";", "\t"], key=header.count)
+    return header, max([",", ";", "\t"], key=header.count)
+
+
+def _require_distinct(path: Path, header: str, separator: str) -> None:
+    """Of columns with the same name only one could be meant; blank names at the end are none."""
+    import csv
+
+    names = [name.strip() for name in next(csv.reader([header], delimiter=separator))]
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise DataError(
+            f"the table {path} has several columns of the same name.",
+            [f"{name}: {names.count(name)} columns" for name in twice],
+            fix="give every column a name of its own.",
+        )
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:

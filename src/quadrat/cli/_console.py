@@ -58,15 +58,22 @@ def print_scores(metrics: Mapping[str, Any], names: Sequence[str] = ()) -> None:
     """The scores of a run beside the baselines, with intervals where there are any."""
     primary = metrics["primary"]
     chosen = list(names) or _headline(metrics)
-    rows = []
+    rows: list[dict[str, object]] = []
+    empty: list[str] = []
     for name in dict.fromkeys([primary, *chosen]):
         row: dict[str, object] = {"score": name, "model": metrics["scores"].get(name)}
         low, high = metrics.get("intervals", {}).get(name) or (None, None)
         row["interval"] = f"[{_cell(low)}, {_cell(high)}]" if low is not None else ""
         for baseline, scores in metrics.get("baselines", {}).items():
             row[baseline] = scores.get(name)
-        rows.append(row)
+        known = any(value not in (None, "") for key, value in row.items() if key != "score")
+        if known:
+            rows.append(row)
+        else:
+            empty.append(name)
     print_table(rows)
+    if empty:
+        typer.echo(f"without a value here: {', '.join(empty)}")
 
 
 def _headline(metrics: Mapping[str, Any]) -> list[str]:
