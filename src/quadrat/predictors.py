@@ -135,6 +135,7 @@ class Run(runs.Run):
         family = self.experiment().family
         if family != "ensemble":
             return family
+        self._require_model()
         return str(runs.read_json(self.path("model.json"))["kind"]).partition("-")[0]
 
     @cached_property
@@ -144,12 +145,15 @@ class Run(runs.Run):
         Raises:
             RunError: The run has not finished.
         """
+        self._require_model()
+        return family_of(self.experiment()).load(self.folder)
+
+    def _require_model(self) -> None:
         if not self.path("model.json").exists():
             raise RunError(
                 f"{self.folder} holds no trained model: the run is {self.status()['state']}. "
                 "Finish it with `quadrat train … --resume` and this folder."
             )
-        return family_of(self.experiment()).load(self.folder)
 
     def predict(self, table: Path | str | pl.DataFrame) -> pl.DataFrame:
         """Answers for the rows of a table.

@@ -14,6 +14,7 @@ from quadrat.errors import RunError
 from quadrat.runs import Run
 from quadrat.worlds.planet import PlanetWorld
 from tests.conftest import Outcome
+from tests.ensemble.runs import ensemble_of
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +96,10 @@ def test_a_member_that_was_trained_on_is_told(ensemble: Path, networks: list[Run
             workflow.species_list(ensemble, lat=0, lon=0)
     finally:
         path.write_bytes(before)
+
+
+def test_an_ensemble_that_was_not_finished_says_so(networks: list[Run], tmp_path: Path):
+    run = Run(tmp_path)
+    run.write_experiment(ensemble_of(*networks))
+    with pytest.raises(RunError, match=r"holds no trained model: .*--resume"):
+        workflow.species_list(run.folder, lat=0, lon=0, week=1)
