@@ -102,7 +102,7 @@ class CombineSection(Section):
 
 
 class EnsembleScore(ScoreSection):
-    """What is judged, and how surely; what is not set is as in the first member."""
+    """What is judged, and how surely; as in the first member where primary or weights are empty."""
 
     primary: str = Field("", description="The score that headlines; the first member's if empty.")
     weights: dict[str, Weight] = Field(
