@@ -228,7 +228,7 @@ def _message(kind: str, words: str, value: object) -> str:
         single = isinstance(value, (str, int, float))
         return "must be a list" + (f", such as {json.dumps([value])}" if single else "")
     if kind == "too_short":
-        return "the list is too short"
+        return f"the list is too short, give {words.partition(' have ')[2].partition(' after ')[0]}"
     if kind in ("model_type", "dict_type"):
         return "is a section of keys, not a value"
     message = words.removeprefix("Value error, ")
