@@ -11,7 +11,6 @@ from quadrat.ensemble.members import Loaded, family_of_members, open_members
 from quadrat.ensemble.predictor import PhotosEnsemble
 from quadrat.ensemble.saving import copy_members, describe_photos
 from quadrat.ensemble.schema import EnsembleExperiment
-from quadrat.photos.preparation import report_json
 from quadrat.photos.training import predict_test
 from quadrat.runs import History, Run, write_json
 from quadrat.tables import write_table
@@ -49,7 +48,7 @@ def train(
     judged = judge_members(experiment, found)
     for warning in judged.report.warnings:
         current_progress().warn(warning)
-    write_json(run.path("check.json"), report_json(judged.report))
+    write_json(run.path("check.json"), judged.report.to_dict())
     write_table(judged.oof, run.path("oof.parquet"))
     members = judged.members
     if experiment.combine.copied:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -26,3 +26,7 @@ class CheckReport:
     def ok(self) -> bool:
         """Whether training may start."""
         return not self.errors
+
+    def to_dict(self) -> dict[str, Any]:
+        """The findings as ``check.json`` holds them."""
+        return asdict(self)

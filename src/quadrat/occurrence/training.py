@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from quadrat.engine import (
@@ -54,7 +54,7 @@ def train(
     _record_start(run, experiment, data, backend)
     report = findings(experiment, data)
     if backend.is_main:
-        write_json(run.path("check.json"), asdict(report))
+        write_json(run.path("check.json"), report.to_dict())
     for warning in report.warnings:
         current_progress().warn(warning)
     fitted = fit_network(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -147,11 +147,6 @@ def folds_of(experiment: PhotosExperiment, samples: Samples) -> Folds:
         inner=split.inner,
         seed=experiment.seed if split.seed is None else split.seed,
     )
-
-
-def report_json(report: CheckReport) -> dict[str, Any]:
-    """A report as ``check.json`` holds it."""
-    return asdict(report)
 
 
 def _views(samples: Samples) -> int:

@@ -19,7 +19,7 @@ from quadrat.photos.learner import NetworkLearner
 from quadrat.photos.member import Member
 from quadrat.photos.objective import require_primary
 from quadrat.photos.predictor import PhotosPredictor, TablePredictor
-from quadrat.photos.preparation import Prepared, prepare, report_json
+from quadrat.photos.preparation import Prepared, prepare
 from quadrat.photos.refit import refit
 from quadrat.photos.samples.loading import Samples
 from quadrat.photos.samples.parts import Part
@@ -64,7 +64,7 @@ def train(
     backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
     prepared = prepare(experiment, tell_cleaning=True)
     if backend.is_main:
-        write_json(run.path("check.json"), report_json(prepared.report))
+        write_json(run.path("check.json"), prepared.report.to_dict())
         if prepared.cleaned:
             write_table(cleaning_table(prepared.cleaned), run.path("cleaning.parquet"))
     if prepared.report.errors:

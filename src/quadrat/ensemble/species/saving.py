@@ -19,7 +19,6 @@ from quadrat.ensemble.species.predictor import SpeciesEnsemble, put_together
 from quadrat.errors import RunError
 from quadrat.occurrence.evaluating import evaluate_predictor, write_tables
 from quadrat.occurrence.network.calibration import load_calibration, save_calibration
-from quadrat.photos.preparation import report_json
 from quadrat.runs import FORMAT_VERSION, Run, read_json, write_json
 from quadrat.runtime.calibration import Calibration
 from quadrat.tables import write_table
@@ -37,7 +36,7 @@ def train_species(
     found = judge_species(experiment, members)
     for warning in found.report.warnings:
         current_progress().warn(warning)
-    write_json(run.path("check.json"), report_json(found.report))
+    write_json(run.path("check.json"), found.report.to_dict())
     if experiment.combine.copied:
         members = copy_members(run.folder, experiment, members)
     _write_scores(run, found)
