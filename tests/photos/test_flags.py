@@ -15,10 +15,10 @@ import pytest
 from quadrat.errors import ExperimentError
 from quadrat.experiment import parse
 from quadrat.experiment.foreign import Flag
-from quadrat.experiment.loading import inner_model
 from quadrat.photos.flags import BEETLES, DEPTH, DINOV3, FLAGS, STARTER
 from quadrat.photos.schema import PhotosExperiment
 from quadrat.recipes import recipe_names, recipe_text
+from tests.keys import key_exists
 
 ROOT = Path(__file__).parents[2]
 PAGES: dict[str, Mapping[str, Flag]] = {
@@ -33,15 +33,6 @@ def page(name: str) -> str:
     return (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
 
 
-def exists(key: str) -> bool:
-    model = PhotosExperiment
-    for part in key.split("."):
-        if model is None or part not in model.model_fields:
-            return False
-        model = inner_model(model.model_fields[part].annotation)
-    return True
-
-
 def test_every_program_has_its_page():
     assert {id(flags) for flags in PAGES.values()} == {id(flags) for flags in FLAGS.programs}
     navigation = (ROOT / "zensical.toml").read_text(encoding="utf-8")
@@ -51,7 +42,7 @@ def test_every_program_has_its_page():
 @pytest.mark.parametrize("name", PAGES)
 def test_every_flag_leads_to_a_key_or_to_words(name: str):
     for flag in PAGES[name].values():
-        assert flag.note if not flag.key else exists(flag.key), flag
+        assert flag.note if not flag.key else key_exists(PhotosExperiment, flag.key), flag
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -72,7 +63,7 @@ def test_keys_and_recipes_that_a_page_names_exist(name: str):
     keys = [word.split(" =")[0] for word in words if word.partition(".")[0] in sections]
     keys = [key for key in keys if "." in key and " " not in key and ".json" not in key]
     assert len(keys) > 10
-    assert [key for key in keys if not exists(key)] == []
+    assert [key for key in keys if not key_exists(PhotosExperiment, key)] == []
     named = set(re.findall(r"(?<![\w-])(?:biomass|beetles)-[a-z0-9-]+", page(name)))
     assert named <= set(recipe_names())
     assert named

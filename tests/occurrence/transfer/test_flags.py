@@ -8,9 +8,9 @@ import pytest
 
 from quadrat.errors import ExperimentError
 from quadrat.experiment import parse
-from quadrat.experiment.loading import inner_model
 from quadrat.occurrence.schema import OccurrenceExperiment
 from quadrat.occurrence.transfer.flags import FLAGS, TRAIN
+from tests.keys import key_exists
 
 DOCS = Path(__file__).parents[3] / "docs" / "coming-from-geomodel.md"
 
@@ -28,15 +28,6 @@ autotune_trials autotune_epochs autotune_ranges
 """Every flag of the geomodel's train.py."""
 
 
-def exists(key: str) -> bool:
-    model = OccurrenceExperiment
-    for part in key.split("."):
-        if model is None or part not in model.model_fields:
-            return False
-        model = inner_model(model.model_fields[part].annotation)
-    return True
-
-
 def test_every_flag_is_known():
     assert set(TRAIN) == set(EVERY.split())
 
@@ -44,7 +35,7 @@ def test_every_flag_is_known():
 @pytest.mark.parametrize("name", TRAIN)
 def test_it_leads_to_a_key_or_to_words(name):
     flag = TRAIN[name]
-    assert flag.note if not flag.key else exists(flag.key), flag
+    assert flag.note if not flag.key else key_exists(OccurrenceExperiment, flag.key), flag
 
 
 @pytest.mark.parametrize("name", TRAIN)
