@@ -18,7 +18,7 @@ from sklearn.metrics import (
 )
 
 from quadrat.errors import TrainingError
-from quadrat.scoring import OccurrenceEvaluator, _ranking, _summary, column_average_precision
+from quadrat.scoring import OccurrenceEvaluator, _summary, column_average_precision
 from quadrat.scoring.bootstrap import Resampling
 
 SPECIES = 40
@@ -36,12 +36,6 @@ def world(
     if ties:
         logits = logits.round()
     return logits, truth, torch.rand(samples, generator=generator) * 100
-
-
-@pytest.fixture(autouse=True)
-def _pick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small made-up logits are diffuse; what trained networks say is picked out."""
-    monkeypatch.setattr(_summary, "_FEW", 1.0)
 
 
 def evaluated(
@@ -180,43 +174,32 @@ def test_csr_positives_are_the_same_positives() -> None:
     assert evaluator.compute() == pytest.approx(evaluated(logits, truth, density).compute())
 
 
-def test_the_way_of_other_devices_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    logits, truth, density = world(6, ties=True)
-    here = evaluated(logits, truth, density)
-    monkeypatch.setattr(_ranking, "by_numpy", lambda tensor: False)
-    there = evaluated(logits, truth, density)
-    assert there.compute() == pytest.approx(here.compute(), rel=1e-6)
+@given(st.integers(0, 10_000), st.booleans(), st.floats(-9, 3))
+@settings(deadline=None, max_examples=25)
+def test_the_way_of_other_devices_gives_the_same(seed: int, ties: bool, level: float) -> None:
+    logits, truth, density = world(seed, ties=ties)
+    here = evaluated(logits + level, truth, density)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_summary, "_by_row", _summary._by_sorting)
+        there = evaluated(logits + level, truth, density)
+    assert there.compute() == pytest.approx(here.compute(), rel=2e-5, nan_ok=True)
+    np.testing.assert_array_equal(there.reliability().count, here.reliability().count)
     np.testing.assert_allclose(
         there.reliability().mean_probability, here.reliability().mean_probability, rtol=1e-5
     )
 
 
-@given(st.integers(0, 10_000), st.booleans(), st.floats(-9, 3))
-@settings(deadline=None, max_examples=25)
-def test_picking_logits_out_and_sorting_them_give_the_same(
-    seed: int, ties: bool, level: float
-) -> None:
-    logits, truth, density = world(seed, ties=ties)
-    found = []
-    for few in (1.0, -1.0):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(_summary, "_FEW", few)
-            found.append(evaluated(logits + level, truth, density))
-    picked, by_sorting = found
-    assert picked.compute() == pytest.approx(by_sorting.compute(), rel=2e-5, nan_ok=True)
-    np.testing.assert_array_equal(picked.reliability().count, by_sorting.reliability().count)
-
-
-@pytest.mark.parametrize("by_numpy", [True, False])
+@pytest.mark.parametrize("way", ["_by_row", "_by_sorting"])
 def test_half_precision_and_autocast_do_not_change_the_sums(
-    by_numpy: bool, monkeypatch: pytest.MonkeyPatch
+    way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logits, truth, density = world(6)
+    logits[3, 5], logits[4, 6] = 90.0, math.inf
     rounded = logits.bfloat16()
     plain = evaluated(rounded.float(), truth, density).compute()
-    monkeypatch.setattr(_ranking, "by_numpy", lambda tensor: by_numpy)
+    monkeypatch.setattr(_summary, "_by_row", getattr(_summary, way))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert evaluated(rounded, truth, density).compute() == pytest.approx(plain)
+        assert evaluated(rounded, truth, density).compute() == pytest.approx(plain, rel=1e-5)
 
 
 def test_a_batch_larger_than_the_threads_share_is_sorted_right() -> None:
@@ -294,32 +277,3 @@ def test_wrong_settings_are_refused() -> None:
         OccurrenceEvaluator(SPECIES, thresholds=(0.05,))
     with pytest.raises(ValueError, match="logits must be"):
         OccurrenceEvaluator(SPECIES).update(torch.zeros(2, 3), torch.zeros(0), torch.zeros(0))
-
-
-@pytest.mark.parametrize("width", [1, 9, 3000])
-def test_half_precision_rows_are_sorted_like_the_numbers_they_are(width: int) -> None:
-    generator = torch.Generator().manual_seed(width)
-    logits = (torch.randn(40, width, generator=generator) * 5 - 3).bfloat16()
-    special = [-math.inf, -1e-39, -0.0, 0.0, 1e-39, 3e38, math.inf]
-    logits[:7, 0] = torch.tensor(special)
-    logits[7, : min(7, width)] = torch.tensor(special)[:width]
-    table, plain = (_ranking.SortedRows(torch.device("cpu")) for _ in range(2))
-    for given_rows in (logits, logits.t().contiguous().t()):
-        table.load(given_rows)
-        plain.load(given_rows.float())
-        torch.testing.assert_close(table.table, plain.table, rtol=0, atol=0)
-    rows = torch.arange(40)
-    values = logits[:, 0].float()
-    expected = (logits.float() < values[:, None]).sum(dim=1)
-    torch.testing.assert_close(table.count_below(rows, values), expected)
-
-
-def test_half_precision_scores_by_sorting_are_those_in_single_precision(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    logits, truth, density = world(8)
-    logits[3, 5], logits[4, 6] = 90.0, math.inf
-    monkeypatch.setattr(_summary, "_FEW", -1.0)
-    rounded = logits.bfloat16()
-    plain = evaluated(rounded.float(), truth, density).compute()
-    assert evaluated(rounded, truth, density).compute() == pytest.approx(plain, nan_ok=True)

@@ -1,0 +1,27 @@
+"""Loops over tensors that PyTorch would do in many passes, compiled for the CPU by Numba.
+
+Kernels compute in float32. What trains and scores in bfloat16 on a CPU uses them; PyTorch's own
+operations do the same everywhere else.
+
+Numba keeps the machine code beside Python's bytecode, so that a machine compiles a kernel once.
+Importing it takes half a second and 90 MB, so the modules of this package are imported where they
+are used.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def kernels_apply(tensor: Tensor) -> bool:
+    """Whether kernels may compute what comes of a tensor.
+
+    They do under autocast to bfloat16 on a CPU, where nothing is traced or compiled.
+    """
+    return (
+        tensor.device.type == "cpu"
+        and torch.is_autocast_enabled("cpu")
+        and torch.get_autocast_dtype("cpu") == torch.bfloat16
+        and not torch.compiler.is_compiling()
+    )

@@ -1,0 +1,60 @@
+"""How kernels are compiled, and where their machine code is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar, cast
+
+import numba
+import platformdirs
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_FREEDOM = {"reassoc", "contract", "arcp", "nsz"}
+"""What LLVM may do to arithmetic: sums in any order, but infinite numbers and NaN stay."""
+
+_HERE = Path(__file__).resolve().parent
+
+
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """A function of numbers that kernels call."""
+    compiled = numba.njit(fastmath=_FREEDOM, error_model="numpy", inline="never")(function)
+    return cast(Callable[P, R], compiled)
+
+
+def kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """A function of arrays whose `numba.prange` is divided among threads."""
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(_FOLDER or "")
+    try:
+        decorate = numba.njit(
+            fastmath=_FREEDOM, error_model="numpy", parallel=True, cache=_FOLDER is not None
+        )
+        return cast(Callable[P, R], decorate(function))
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def _folder() -> Path | None:
+    """Where machine code is kept: beside the bytecode, else among the user's own files.
+
+    Numba unpickles what it finds there, so it must be a place that Python trusts with code anyway.
+    Its own check looks at the file of a kernel, not at those it imports: the name has them all.
+    """
+    sources = b"".join(path.read_bytes() for path in sorted(_HERE.glob("*.py")))
+    name = f"kernels-{hashlib.sha256(sources).hexdigest()[:16]}"
+    for parent in (_HERE / "__pycache__", platformdirs.user_cache_path("quadrat")):
+        try:
+            (parent / name).mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=parent / name).close()
+        except OSError:
+            continue
+        return parent / name
+    return None
+
+
+_FOLDER = _folder()

@@ -1,0 +1,38 @@
+"""Sums and FiLM against PyTorch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from quadrat.kernels.residual import added, modulated, modulated_back
+
+
+def halves(*shape: int, seed: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).bfloat16()
+
+
+@pytest.mark.parametrize(("count", "width"), [(1, 3), (130, 64)])
+def test_a_sum_is_rounded_once(count, width):
+    x, y, bias = halves(count, width, seed=0), halves(count, width, seed=1), torch.randn(width)
+    expected = (x.float() + y.float() + bias).bfloat16()
+    assert torch.equal(added(x, y, bias), expected)
+
+
+@pytest.mark.parametrize(("count", "width"), [(1, 3), (130, 64)])
+def test_modulation_and_its_gradients_are_those_of_autograd(count, width):
+    x, y, gradient = (halves(count, width, seed=seed) for seed in (0, 1, 2))
+    generator = torch.Generator().manual_seed(3)
+    bias, table = torch.randn(width), torch.randn(5, 2 * width, generator=generator)
+    rows = torch.randint(5, (count,), generator=generator)
+    leaves = [t.double().requires_grad_() for t in (x, bias, table)]
+    wide, wide_bias, wide_table = leaves
+    gamma, beta = wide_table[rows].chunk(2, dim=-1)
+    expected = gamma * (wide + y.double() + wide_bias) + beta
+    found = modulated(x, y, bias, table, rows)
+    torch.testing.assert_close(found.double(), expected.detach(), rtol=5e-3, atol=1e-5)
+    expected.backward(gradient.double())
+    of_sum, of_bias, of_table = modulated_back(gradient, x, y, bias, table, rows)
+    torch.testing.assert_close(of_sum.double(), wide.grad, rtol=5e-3, atol=1e-6)
+    torch.testing.assert_close(of_bias.double(), wide_bias.grad, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(of_table.double(), wide_table.grad, rtol=1e-4, atol=1e-4)
