@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from quadrat.occurrence.network.blocks import Shape, WeekModulation
+from quadrat.occurrence.network.blocks import ResidualBlock, Shape, WeekModulation
 from quadrat.occurrence.network.encodings import HarmonicEncoding, SphericalEncoding, week_table
 from quadrat.occurrence.network.environment_input import EnvironmentInput
 from quadrat.occurrence.network.species_network import OccurrenceNetwork
@@ -74,17 +74,17 @@ def test_dropout_by_scale(scale, dropout, species_dropout):
 
 
 def test_film_by_table_is_film_by_sample():
-    film, width = WeekModulation(8, 32), 32
+    film, block = WeekModulation(8, 32), ResidualBlock(32, 0.0)
     for parameter in film.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    weeks, week, x = week_table(8), torch.randint(0, 49, (200,)), torch.randn(200, width)
+    weeks, week, x = week_table(8), torch.randint(0, 49, (200,)), torch.randn(200, 32)
     raw, beta = film.layers(weeks[week]).chunk(2, dim=-1)
-    torch.testing.assert_close(film(x, week, weeks), (1 + raw.tanh()) * x + beta)
+    torch.testing.assert_close(block(x, film(weeks), week), (1 + raw.tanh()) * block(x) + beta)
 
 
 def test_fresh_film_leaves_the_trunk_alone():
-    film, x = WeekModulation(8, 32), torch.randn(5, 32)
-    assert torch.equal(film(x, torch.arange(5), week_table(8)), x)
+    film, block, x = WeekModulation(8, 32), ResidualBlock(32, 0.0), torch.randn(5, 32)
+    assert torch.equal(block(x, film(week_table(8)), torch.arange(5)), block(x))
 
 
 def test_outputs_and_their_shapes():

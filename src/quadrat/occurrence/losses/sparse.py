@@ -76,11 +76,14 @@ class _MatrixLoss(torch.autograd.Function):
         sums: RowSums | None,
     ) -> tuple[Tensor, Tensor]:
         fine = _fine(logits)
-        each = torch.empty(len(logits), dtype=fine, device=logits.device)
-        slopes = torch.empty_like(logits)
-        for part in _parts(logits):
-            z = logits[part].to(fine)
-            each[part], slopes[part] = sums(z) if sums else _row_sums(most(z, weights))
+        if sums:
+            each, slopes = sums(logits)
+        else:
+            each = torch.empty(len(logits), dtype=fine, device=logits.device)
+            slopes = torch.empty_like(logits)
+            for part in _parts(logits):
+                z = logits[part].to(fine)
+                each[part], slopes[part] = _row_sums(most(z, weights))
         z = logits[rows, columns].to(fine)
         own = None if weights is None else weights[columns]
         here, slope = pairs(z, own) if pairs else (torch.zeros_like(z), torch.zeros_like(z))

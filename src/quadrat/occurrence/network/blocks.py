@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from quadrat.kernels import kernels_apply
 from quadrat.occurrence.network.dropout import Dropout
 
 NORM_EPSILON = 1e-4
@@ -55,7 +56,7 @@ class Shape:
 
 
 class ResidualBlock(nn.Module):
-    """``x + [LN, GELU, Linear, LN, GELU, Dropout, Linear](x)``."""
+    """``x + [LN, GELU, Linear, LN, GELU, Dropout, Linear](x)``, by choice modulated (FiLM)."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
@@ -69,16 +70,38 @@ class ResidualBlock(nn.Module):
             nn.Linear(width, width),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Transforms ``(B, width)``."""
-        result: Tensor = x + self.layers(x)
-        return result
+    def forward(self, x: Tensor, table: Tensor | None = None, rows: Tensor | None = None) -> Tensor:
+        """Transforms ``(B, width)``.
+
+        Args:
+            x: The samples.
+            table: γ and β side by side ``(T, 2 width)``; the result y becomes ``γ y + β``.
+            rows: The row of the table of each sample, int64 ``(B,)``.
+        """
+        if kernels_apply(x):
+            return self._fused(x, table, rows)
+        y: Tensor = x + self.layers(x)
+        if table is None or rows is None:
+            return y
+        gamma, beta = nn.functional.embedding(rows, table).chunk(2, dim=-1)
+        return gamma * y + beta
+
+    def _fused(self, x: Tensor, table: Tensor | None, rows: Tensor | None) -> Tensor:
+        from quadrat.occurrence.network.fused import BlockWeights, fused_block
+
+        dropout = self.layers[5]
+        assert isinstance(dropout, Dropout)
+        dropped = dropout.dropped if self.training else 0
+        weights = BlockWeights(*self.layers.parameters())
+        return fused_block(
+            x, weights, epsilon=NORM_EPSILON, dropped=dropped, table=table, rows=rows
+        )
 
 
 class WeekModulation(nn.Module):
-    """FiLM from the week: ``x = γ x + β`` with ``γ = 1 + tanh(raw)``.
+    """γ and β of every week, for FiLM: ``x = γ x + β`` with ``γ = 1 + tanh(raw)``.
 
-    There are 49 weeks only, so γ and β are computed once a batch for all of them and looked up; or
+    There are 49 weeks only, so they are computed once a batch for all of them and looked up; or
     once for all batches, where the weights no longer change.
     """
 
@@ -95,19 +118,14 @@ class WeekModulation(nn.Module):
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
 
-    def forward(self, x: Tensor, week: Tensor, weeks: Tensor) -> Tensor:
-        """Modulates ``(B, width)`` by weeks ``(B,)``, given all weeks' encodings ``(49, ·)``."""
-        gamma, beta = nn.functional.embedding(week, self.table_of(weeks)).chunk(2, dim=-1)
-        return gamma * x + beta
+    def forward(self, weeks: Tensor) -> Tensor:
+        """γ and β side by side ``(49, 2 width)``, given all weeks' encodings ``(49, ·)``."""
+        return self._computed(weeks) if self.table is None else self.table
 
     @torch.no_grad()
     def keep_table(self, weeks: Tensor) -> None:
         """Computes γ and β of all weeks for good, until training mode is set or left."""
         self.table = self._computed(weeks)
-
-    def table_of(self, weeks: Tensor) -> Tensor:
-        """γ and β side by side ``(49, 2 width)``, given all weeks' encodings ``(49, ·)``."""
-        return self._computed(weeks) if self.table is None else self.table
 
     def train(self, mode: bool = True) -> WeekModulation:
         """Sets the mode; weights may change now, so a kept table is dropped."""

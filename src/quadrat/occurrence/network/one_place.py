@@ -167,5 +167,5 @@ def _bent(u: Tensor) -> Floats:
 
 def _by_week(modulation: WeekModulation, network: OccurrenceNetwork) -> tuple[Floats, Floats]:
     """γ and β ``(49, width)``."""
-    gamma, beta = modulation.table_of(network.weeks).chunk(2, dim=-1)
+    gamma, beta = modulation(network.weeks).chunk(2, dim=-1)
     return gamma.contiguous().numpy(), beta.contiguous().numpy()

@@ -266,7 +266,7 @@ class OccurrenceNetwork(SpeciesModel):
             read = torch.cat([read, self.environment_input(shown)], dim=-1)
         x = self.input(read)
         for block, modulation in zip(self.blocks, self.modulations, strict=True):
-            x = modulation(block(x), week, self.weeks)
+            x = block(x, modulation(self.weeks), week)
         normed: Tensor = self.norm(x)
         return normed
 
