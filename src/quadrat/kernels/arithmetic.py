@@ -117,3 +117,13 @@ def scattered(number: Word, seed: Word) -> Word:
     x = Word(Word(x ^ (x >> Word(17))) * Word(0xED5AD4BB))
     x = Word(Word(x ^ (x >> Word(11))) * Word(0xAC4C1B51))
     return Word(x ^ (x >> Word(15)))
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def first_bit(context: Any, word: Any) -> Any:
+    """The number of the lowest bit that is set in a word of 64 bits, which is not 0."""
+
+    def code(_: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), code

@@ -28,11 +28,20 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """A function of arrays whose `numba.prange` is divided among threads."""
+    return _compiled(function, parallel=True)
+
+
+def serial_kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """A function of arrays whose steps depend on those before."""
+    return _compiled(function, parallel=False)
+
+
+def _compiled(function: Callable[P, R], *, parallel: bool) -> Callable[P, R]:
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(_FOLDER or "")
     try:
         decorate = numba.njit(
-            fastmath=_FREEDOM, error_model="numpy", parallel=True, cache=_FOLDER is not None
+            fastmath=_FREEDOM, error_model="numpy", parallel=parallel, cache=_FOLDER is not None
         )
         return cast(Callable[P, R], decorate(function))
     finally:

@@ -2,7 +2,6 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quadrat.occurrence.labels import capping
 from quadrat.occurrence.labels.capping import cap_observations
 from quadrat.occurrence.labels.matrix import LabelMatrix
 
@@ -44,14 +43,3 @@ def test_every_label_is_as_likely_to_stay():
     for seed in range(300):
         kept += cap_observations(labels, 50, seed)[0].lengths()
     assert abs(kept / 300 - 0.25).max() < 0.12
-
-
-def test_species_are_sorted_in_runs(monkeypatch):
-    rng = np.random.default_rng(0)
-    labels = LabelMatrix.from_pairs(
-        rng.integers(0, 500, 9000), rng.integers(0, 40, 9000), (500, 40)
-    )
-    whole, _ = cap_observations(labels, 30, 3)
-    monkeypatch.setattr(capping, "_LABELS_AT_ONCE", 100)
-    runs, _ = cap_observations(labels, 30, 3)
-    assert as_set(whole) == as_set(runs)

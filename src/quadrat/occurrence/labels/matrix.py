@@ -6,11 +6,14 @@ positives takes memory. At 14 million samples a dense matrix of 12,000 species w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from quadrat.kernels.species_lists import every, selected, united
 
 _AT_ONCE = 4_000_000
 
@@ -66,11 +69,21 @@ class LabelMatrix:
         return cls(indptr, indices, parts[0].columns)
 
     @classmethod
-    def stacked(cls, parts: Sequence[LabelMatrix]) -> LabelMatrix:
-        """The rows of several matrices over the same species, one matrix after the other."""
-        lengths = np.concatenate([part.lengths() for part in parts])
+    def stacked(cls, parts: Iterable[LabelMatrix]) -> LabelMatrix:
+        """The rows of several matrices over the same species, one matrix after the other.
+
+        Parts that nobody else holds are let go one by one, so that memory holds them only once.
+        """
+        waiting = deque(parts)
+        columns = waiting[0].columns
+        lengths = np.concatenate([part.lengths() for part in waiting])
         indptr = np.concatenate([[0], np.cumsum(lengths)])
-        return cls(indptr, np.concatenate([part.indices for part in parts]), parts[0].columns)
+        indices, place = np.empty(indptr[-1], np.int32), 0
+        while waiting:
+            part = waiting.popleft()
+            indices[place : place + part.positives] = part.indices
+            place += part.positives
+        return cls(indptr, indices, columns)
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
@@ -118,10 +131,8 @@ class LabelMatrix:
         Args:
             kept: Which ``(P,)``.
         """
-        before = np.zeros(len(kept) + 1, _counting(len(kept)))
-        np.cumsum(kept, out=before[1:])
-        indptr = before[self.indptr].astype(np.int64)
-        return LabelMatrix(indptr, self.indices[kept], self.columns)
+        indptr, indices = selected(self.indptr, self.indices, kept)
+        return LabelMatrix(indptr, indices, self.columns)
 
     def restricted(self, columns: ArrayLike) -> LabelMatrix:
         """Only these species, in the order of ``columns``; the others' positives are dropped.
@@ -142,8 +153,9 @@ class LabelMatrix:
 
     def union(self, size: int) -> LabelMatrix:
         """The union of every ``size`` consecutive rows, as one row each."""
-        shape = (len(self) // size, self.columns)
-        return LabelMatrix.from_pairs(self.row_of_positives() // size, self.indices, shape)
+        runs = (np.arange(0, len(self) + 1, size), np.arange(len(self)))
+        found = united(runs, (self.indptr, self.indices), every(self.columns), len(self))
+        return LabelMatrix(*found, self.columns)
 
     def followed_by(self, other: LabelMatrix) -> LabelMatrix:
         """The rows of this matrix and then those of another over the same species."""

@@ -16,6 +16,7 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from quadrat.geo import chord, unit_vectors
+from quadrat.kernels.species_lists import united
 from quadrat.occurrence.labels.matrix import LabelMatrix
 from quadrat.occurrence.labels.ranges import Reach, range_radii
 from quadrat.occurrence.labels.similarity import EnvironmentSpace
@@ -61,7 +62,7 @@ def propagate(labels: LabelMatrix, cells: TrainingCells, section: PropagateSecti
     Returns:
         The labels with what was added; samples that are not sparse stay as they are.
     """
-    return LabelMatrix.stacked(list(_richer(labels, cells, section)))
+    return LabelMatrix.stacked(_richer(labels, cells, section))
 
 
 def _richer(
@@ -69,18 +70,16 @@ def _richer(
 ) -> Iterator[LabelMatrix]:
     """The labels of one run of cells after the other."""
     places = unit_vectors(cells.lat, cells.lon)
-    matrix = _as_csr(labels)
-    presence = _any_week(matrix, len(places))
+    presence = _in_any_week(labels)
     limits = np.minimum(section.max_spread * range_radii(presence, places), section.range_cap_km)
     # A donor has the species and lies within max_radius_km, so a greater limit changes nothing.
     reach = Reach(presence, places, np.minimum(limits, section.max_radius_km))
     neighbours = _Neighbours(places, cells, section)
     for part in _parts(neighbours, reach):
-        own = labels.slice(part.start * WEEKS, part.stop * WEEKS)
-        added = _union(neighbours.donors(part), matrix, reach.within(part))
-        sparse_rows = ~neighbours.observed[part].ravel()
-        index = np.arange(len(own)) + np.where(sparse_rows, len(own), 0)
-        yield own.followed_by(added).rows(index)
+        donors = neighbours.donors(part)
+        lists = (labels.indptr, labels.indices)
+        found = united((donors.indptr, donors.indices), lists, reach.within(part), WEEKS)
+        yield LabelMatrix(*found, labels.columns)
 
 
 class _Neighbours:
@@ -99,14 +98,14 @@ class _Neighbours:
         return np.asarray(found, np.int64)
 
     def donors(self, part: slice) -> sparse.csr_array:
-        """Which samples each sparse sample of some cells takes from ``(part * 48, C * 48)``.
+        """Which samples each sample of some cells takes from ``(part * 48, C * 48)``.
 
-        It takes from itself as well; the rows of samples that are not sparse are empty.
+        All take from themselves, where their own species are in reach; only sparse ones from
+        others.
         """
         first, size = part.start * WEEKS, (part.stop - part.start) * WEEKS
         takers, givers = self._similar(part)
-        poor = np.flatnonzero(~self.observed[part].ravel())
-        rows, columns = [poor], [first + poor]
+        rows, columns = [np.arange(size)], [first + np.arange(size)]
         for week in range(WEEKS):
             open_pairs = np.flatnonzero(
                 ~self.observed[part.start + takers, week] & self.observed[givers, week]
@@ -149,25 +148,6 @@ def _parts(neighbours: _Neighbours, reach: Reach) -> Iterator[slice]:
         start = stop
 
 
-def _union(
-    donors: sparse.csr_array, labels: sparse.csr_array, reach: NDArray[np.bool_]
-) -> LabelMatrix:
-    """The species of all donors of each sample, as far as they are within reach of its cell."""
-    found = donors @ labels
-    samples, species = found.shape
-    lengths = np.diff(found.indptr)
-    cell = np.repeat(np.arange(samples, dtype=np.int32) // WEEKS, lengths)
-    kept = reach[cell, found.indices]
-    # Parts are so small that sample × species is a 32-bit number.
-    keys = np.repeat(np.arange(samples, dtype=np.int32), lengths)[kept] * np.int32(species)
-    keys += found.indices[kept]
-    keys.sort()
-    row, column = np.divmod(keys, np.int32(species))
-    indptr = np.zeros(samples + 1, np.int64)
-    np.cumsum(np.bincount(row, minlength=samples), out=indptr[1:])
-    return LabelMatrix(indptr, column, species)
-
-
 def _rank_in_run(values: Counts) -> Counts:
     """The position of each value in its run of equal values: 0, 1, 2, then 0 again."""
     index = np.arange(len(values))
@@ -175,15 +155,8 @@ def _rank_in_run(values: Counts) -> Counts:
     return index - np.maximum.accumulate(np.where(first, index, 0))
 
 
-def _as_csr(labels: LabelMatrix) -> sparse.csr_array:
-    ones = np.ones(labels.positives, dtype=bool)
-    shape = (len(labels), labels.columns)
-    return sparse.csr_array((ones, labels.indices, labels.indptr), shape)
-
-
-def _any_week(matrix: sparse.csr_array, cells: int) -> sparse.csr_array:
+def _in_any_week(labels: LabelMatrix) -> sparse.csr_array:
     """In which cells each species was recorded ``(C, S)``."""
-    rows = cells * WEEKS
-    ones = np.ones(rows, dtype=bool)
-    weeks = (ones, np.arange(rows), np.arange(0, rows + 1, WEEKS))
-    return sparse.csr_array(weeks, (cells, rows)) @ matrix
+    cells = labels.union(WEEKS)
+    ones = np.ones(cells.positives, dtype=bool)
+    return sparse.csr_array((ones, cells.indices, cells.indptr), (len(cells), cells.columns))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from quadrat.geo import EARTH_RADIUS_KM, chord
+from quadrat.kernels.species_lists import Words, as_sets, within_reach
 
 Floats = NDArray[np.float64]
 
@@ -58,35 +60,43 @@ class Reach:
     places: Floats
     limits_km: Floats
 
-    def within(self, cells: slice) -> NDArray[np.bool_]:
-        """Which species have a record near enough to each of some cells ``(cells, S)``.
+    def within(self, cells: slice) -> Words:
+        """Which species have a record near enough to each of some cells, as sets.
 
-        Species with the greatest limit (usually a cap that most of them share) need one sparse
-        product. The others have small ranges, so all their pairs of places can be listed.
+        Species with the greatest limit (usually a cap that most of them share) are near enough
+        wherever they are listed, so sets of them are united; the others are looked at one by one.
         """
-        farthest = float(self.limits_km.max())
-        pairs = _near(self.places[cells], self.places, farthest)
-        shape = (cells.stop - cells.start, self.presence.shape[1])
-        answer = np.zeros(shape, dtype=bool)
-        wide = self.limits_km == farthest
-        one = np.ones(len(pairs), dtype=bool)
-        near = sparse.csr_array((one, (pairs["i"], pairs["j"])), (shape[0], len(self.places)))
-        found = (near @ self.presence).tocoo()
-        kept = wide[found.col]
-        answer[found.row[kept], found.col[kept]] = True
-        self._mark_narrow(answer, pairs, ~wide)
-        return answer
+        pairs = _near(self.places[cells], self.places, self._farthest)
+        shape = (cells.stop - cells.start, len(self.places))
+        near = sparse.csr_array((pairs["v"], (pairs["i"], pairs["j"])), shape)
+        found = (near.indptr, near.indices, near.data)
+        narrow = (self._narrow.indptr, self._narrow.indices)
+        return within_reach(found, self._wide, narrow, self._chords)
 
-    def _mark_narrow(
-        self, answer: NDArray[np.bool_], pairs: NDArray[np.void], narrow: NDArray[np.bool_]
-    ) -> None:
-        lists = self.presence[:, np.flatnonzero(narrow)]
-        lengths = np.diff(lists.indptr)[pairs["j"]]
-        start = lists.indptr[pairs["j"]] - (np.cumsum(lengths) - lengths)
-        source = np.repeat(start, lengths) + np.arange(lengths.sum())
-        species = np.flatnonzero(narrow)[lists.indices[source]]
-        near = np.repeat(pairs["v"], lengths) <= chord(self.limits_km)[species]
-        answer[np.repeat(pairs["i"], lengths)[near], species[near]] = True
+    @cached_property
+    def _farthest(self) -> float:
+        return float(self.limits_km.max())
+
+    @cached_property
+    def _chords(self) -> Floats:
+        return np.asarray(chord(self.limits_km))
+
+    @cached_property
+    def _wide(self) -> Words:
+        """The species with the greatest limit in every cell."""
+        lists = _only(self.presence, self.limits_km == self._farthest)
+        return as_sets(lists.indptr, lists.indices, self.presence.shape[1])
+
+    @cached_property
+    def _narrow(self) -> sparse.csr_array:
+        return _only(self.presence, self.limits_km != self._farthest)
+
+
+def _only(presence: sparse.csr_array, species: NDArray[np.bool_]) -> sparse.csr_array:
+    """The presences of some species; the columns stay."""
+    kept = species[presence.indices]
+    indptr = np.concatenate([[0], np.cumsum(kept)])[presence.indptr]
+    return sparse.csr_array((presence.data[kept], presence.indices[kept], indptr), presence.shape)
 
 
 def _near(places: Floats, others: Floats, km: float) -> NDArray[np.void]:
