@@ -91,8 +91,20 @@ class Family(Protocol):
         """
         ...
 
-    def explain(self, run: Run, table: Path | None, *, method: str, count: int) -> Explanations:
-        """What explains the answers of a run: ``count`` samples of a table, or the run itself."""
+    def explain(
+        self,
+        run: Run,
+        table: Path | None,
+        *,
+        method: str,
+        count: int,
+        species: Sequence[str] = (),
+        week: int | None = None,
+    ) -> Explanations:
+        """What explains the answers of a run: ``count`` samples of a table, or the run itself.
+
+        ``species`` and ``week`` choose the response curves of species runs.
+        """
         ...
 
     def load(self, folder: Path) -> Predictor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,15 @@ def check(experiment: EnsembleExperiment) -> CheckReport:
         return CheckReport(errors=[str(error)])
 
 
-def explain(run: Run, table: Path | None, *, method: str, count: int) -> Any:
+def explain(
+    run: Run,
+    table: Path | None,
+    *,
+    method: str,
+    count: int,
+    species: Sequence[str] = (),
+    week: int | None = None,
+) -> Any:
     """Ensembles are explained member by member.
 
     Raises:

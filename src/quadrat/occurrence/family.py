@@ -15,6 +15,8 @@ from quadrat.occurrence import checking, training, trials
 from quadrat.occurrence.evaluating import evaluate_cells
 from quadrat.occurrence.points import family as points
 from quadrat.occurrence.predictor import OccurrencePredictor
+from quadrat.occurrence.responses.networks import environment_response
+from quadrat.occurrence.responses.points import explain_points
 from quadrat.occurrence.schema import OccurrenceExperiment
 from quadrat.occurrence.trials import data_key
 from quadrat.runs import History, Run, read_json
@@ -69,21 +71,66 @@ class Explanations(NamedTuple):
     sheets: Sequence[Any] = ()
 
 
-def explain(run: Run, table: Path | None, *, method: str, count: int) -> Explanations:
-    """The importance of the environment, as it was measured on the judged cells.
+def explain(
+    run: Run,
+    table: Path | None,
+    *,
+    method: str,
+    count: int,
+    species: Sequence[str] = (),
+    week: int | None = None,
+) -> Explanations:
+    """How answers follow what is known of places, and what that is worth.
+
+    Args:
+        run: The run.
+        table: Points: records, places or a survey. Networks that read the environment: places; by
+            default the run's own cells.
+        method: Of photos.
+        count: Of photos.
+        species: Names of the wanted species; by default the first ones.
+        week: Networks: one week, or 0 for the year, instead of the mean of four weeks.
+
+    Returns:
+        ``importance`` and ``response``. A network's importance is that of its judged cells.
 
     Raises:
-        UsageError: A table or method was given, or the run does not read the environment.
+        UsageError: An option is not one of this run, a run of points has no table, or the run does
+            not read the environment.
+        DataError: The table cannot be used.
+        RunError: The run has not finished.
     """
-    if table is not None or method != "auto":
-        raise UsageError("--data and --method explain photos; a species run explains itself.")
-    path = run.path("importance.parquet")
-    if not path.exists():
+    if method != "auto":
+        raise UsageError("--method explains photos; species runs have response curves only.")
+    experiment = run.experiment()
+    if isinstance(experiment, OccurrenceExperiment) and experiment.points:
+        if week is not None:
+            raise UsageError("--week is for networks of place and week; points have no weeks.")
+        if table is None:
+            raise UsageError(
+                f"{run.folder} answers for points: give places with the covariates of training "
+                "with --data (records, places, or a survey)."
+            )
+        predictor = points.PointsPredictor.load(run.folder)
+        return Explanations(explain_points(predictor, table, species=species, seed=experiment.seed))
+    return _explain_network(run, table, species=species, week=week, seed=experiment.seed)
+
+
+def _explain_network(
+    run: Run, table: Path | None, *, species: Sequence[str], week: int | None, seed: int
+) -> Explanations:
+    predictor = OccurrencePredictor.load(run.folder)
+    if predictor.known is None:
         raise UsageError(
             f"{run.folder} does not read the environment (network.environment_input), so there is "
-            "no importance of inputs to tell."
+            "no importance of inputs to tell, and no response to them."
         )
-    return Explanations({"importance": read_table(path)})
+    importance = run.path("importance.parquet")
+    tables = {"importance": read_table(importance)} if importance.exists() else {}
+    response = environment_response(
+        predictor, predictor.known, table, species=species, week=week, seed=seed
+    )
+    return Explanations({**tables, "response": response})
 
 
 def evaluate(run: Run, table: Path | None, into: Path | None = None) -> dict[str, Any]:

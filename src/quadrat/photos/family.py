@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,13 +66,23 @@ def evaluate(run: Run, table: Path | None, into: Path | None = None) -> dict[str
     return score_table(run, experiment, answered, by_what=by_what)
 
 
-def explain(run: Run, table: Path | None, *, method: str, count: int) -> Explanations:
+def explain(
+    run: Run,
+    table: Path | None,
+    *,
+    method: str,
+    count: int,
+    species: Sequence[str] = (),
+    week: int | None = None,
+) -> Explanations:
     """Explains what a finished run says of a table; see `quadrat.photos.explain.explaining`.
 
     Raises:
         UsageError: There is no table, or the model cannot be explained so.
         DataError: The table cannot be used.
     """
+    if species or week is not None:
+        raise UsageError("--species and --week choose response curves, which species runs have.")
     if table is None:
         raise UsageError("photos are explained one by one: give their table with --data.")
     from quadrat.photos.explain import explaining

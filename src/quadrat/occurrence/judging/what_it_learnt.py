@@ -133,11 +133,8 @@ def permutation_importance(
     chosen = np.sort(rng.permutation(len(samples.cells))[:CELLS])
     whole = _precision(network, samples, chosen, samples.environment[chosen])
     rows = []
-    read = set(network.environment_input.positions.tolist())
-    for name in encoder.names:
+    for name in columns_read(network, encoder):
         at = encoder.positions([name])
-        if read.isdisjoint(at):
-            continue
         drops = []
         for _ in range(REPEATS):
             changed = samples.environment[chosen].copy()
@@ -146,6 +143,14 @@ def permutation_importance(
         rows.append((name, float(np.mean(drops)), float(np.std(drops, ddof=1))))
     frame = pl.DataFrame(rows, schema=["column", "drop", "sd"], orient="row")
     return frame.sort("drop", descending=True)
+
+
+def columns_read(network: OccurrenceNetwork, encoder: EnvironmentEncoder) -> list[str]:
+    """The columns of the environment that a network reads."""
+    if network.environment_input is None:
+        return []
+    read = set(network.environment_input.positions.tolist())
+    return [name for name in encoder.names if not read.isdisjoint(encoder.positions([name]))]
 
 
 @torch.inference_mode()

@@ -7,8 +7,8 @@ Ecography 44, 1731-1742).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,12 @@ class Forests:
             if last > first:
                 found[:, species] = self._mean_over(self.roots[first:last], inputs)
         return found
+
+    def of_species(self, columns: Sequence[int]) -> Forests:
+        """The trees of some species, in the order that is asked for."""
+        spans = [np.arange(*self.trees[column : column + 2]) for column in columns]
+        trees = np.cumsum([0, *map(len, spans)], dtype=np.int64)
+        return replace(self, roots=self.roots[np.concatenate(spans)], trees=trees)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """All arrays by name."""

@@ -52,9 +52,19 @@ def read_places(table: pl.DataFrame | Path | str) -> PlaceTable:
     else:
         path = Path(table)
         frame = read_table(path)
+    return PlaceTable(frame, *read_coordinates(frame, path), _weeks(frame, path))
+
+
+def read_coordinates(
+    frame: pl.DataFrame, path: Path
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Latitudes and longitudes of a table, in degrees, each ``(N,)``.
+
+    Raises:
+        DataError: Names the column that is missing, or the rows whose values cannot be.
+    """
     lat = _degrees(frame, LATITUDES, MAX_LATITUDE, path)
-    lon = _degrees(frame, LONGITUDES, MAX_LONGITUDE, path)
-    return PlaceTable(frame, lat, lon, _weeks(frame, path))
+    return lat, _degrees(frame, LONGITUDES, MAX_LONGITUDE, path)
 
 
 def check_places(

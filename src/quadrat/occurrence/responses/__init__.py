@@ -1,0 +1,1 @@
+"""How the answers for species follow what is known of a place."""

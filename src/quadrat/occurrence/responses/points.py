@@ -1,0 +1,128 @@
+"""Response curves and importance of covariates for models of points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from quadrat.occurrence.points.ensemble import PointEnsemble
+from quadrat.occurrence.points.forest import Forests
+from quadrat.occurrence.points.predictor import PointsPredictor
+from quadrat.occurrence.points.sites import Labels, read_test
+from quadrat.occurrence.points.table import Covariates, read_covariates
+from quadrat.occurrence.responses.axes import Axis
+from quadrat.occurrence.responses.curves import (
+    PLACES,
+    chosen_species,
+    response_table,
+    some_places,
+)
+from quadrat.occurrence.responses.importance import covariate_importance
+from quadrat.occurrence.schema import PointsSection
+from quadrat.tables import read_table
+
+
+def explain_points(
+    predictor: PointsPredictor, table: Path, *, species: Sequence[str], seed: int
+) -> dict[str, pl.DataFrame]:
+    """How answers follow the covariates, and what each covariate is worth.
+
+    Args:
+        predictor: The model.
+        table: Records, places or a survey, with the covariates.
+        species: Names of the wanted species; by default the first ones.
+        seed: Of the choice of places and of the exchanges.
+
+    Returns:
+        ``response`` (see `response_table`) and ``importance`` (see `covariate_importance`).
+
+    Raises:
+        DataError: The table cannot be used.
+        UnknownNameError: The model does not know a species.
+    """
+    section, codes = predictor.section, predictor.vocabulary.codes
+    columns = chosen_species(predictor.vocabulary, species)
+    wanted = [codes[column] for column in columns]
+    covariates, labels = _read(table, section, codes)
+    model = PointsOfSpecies(predictor.model, columns)
+    axes = _axes(predictor, covariates, table)
+    places = covariates.rows(some_places(len(covariates), PLACES, seed))
+
+    def ask(axis: Axis, value: float | str) -> NDArray[np.float32]:
+        return model.answers(_replaced(places, section, axis.name, value))
+
+    importance = covariate_importance(
+        model.answers,
+        covariates,
+        [*section.covariates, *section.categorical],
+        wanted,
+        labels=None if labels is None else labels[:, columns],
+        seed=seed,
+    )
+    return {"response": response_table(axes, wanted, ask), "importance": importance}
+
+
+class PointsOfSpecies:
+    """The models of points, asked about some of their species; the cost of trees is theirs only.
+
+    Args:
+        model: The models of all species.
+        columns: The wanted species.
+    """
+
+    def __init__(self, model: PointEnsemble, columns: Sequence[int]) -> None:
+        forests = {
+            kind: each.of_species(columns)
+            for kind, each in model.models.items()
+            if isinstance(each, Forests)
+        }
+        self._all = {kind: each for kind, each in model.models.items() if kind not in forests}
+        self._some, self._columns = forests, list(columns)
+        self._encoder = model.encoder
+
+    def answers(self, covariates: Covariates) -> NDArray[np.float32]:
+        """As those of `PointEnsemble`, for every place and wanted species ``(N, S)``."""
+        inputs = self._encoder.encoded(covariates)
+        found = [model.answers(inputs)[:, self._columns] for model in self._all.values()]
+        found += [model.answers(inputs) for model in self._some.values()]
+        return np.asarray(np.stack(found).mean(axis=0, dtype=np.float64), dtype=np.float32)
+
+
+def _read(
+    table: Path, section: PointsSection, codes: Sequence[str]
+) -> tuple[Covariates, Labels | None]:
+    """The places of a table, and who was found there ``(N, S)`` if it is a survey."""
+    frame = read_table(table)
+    wide = not set(codes).isdisjoint(frame.columns)
+    if wide or (section.occurrence is not None and section.occurrence in frame.columns):
+        sites = read_test(frame, section, codes, table).of_species(codes)
+        return sites.covariates, sites.labels
+    return read_covariates(frame, section, table), None
+
+
+def _axes(predictor: PointsPredictor, covariates: Covariates, table: Path) -> list[Axis]:
+    section, known = predictor.section, predictor.model.encoder.columns.vocabularies
+    numbers = zip(section.covariates, covariates.numbers.T, strict=True)
+    categories = zip(section.categorical, covariates.categories.T, known, strict=True)
+    return [Axis.of_numbers(name, values, str(table)) for name, values in numbers] + [
+        Axis.of_categories(name, values.tolist(), words, str(table))
+        for name, values, words in categories
+    ]
+
+
+def _replaced(
+    places: Covariates, section: PointsSection, name: str, value: float | str
+) -> Covariates:
+    """The places with one covariate the same everywhere."""
+    if name in section.covariates:
+        numbers = places.numbers.copy()
+        numbers[:, list(section.covariates).index(name)] = value
+        return replace(places, numbers=numbers)
+    categories = places.categories.copy()
+    categories[:, list(section.categorical).index(name)] = value
+    return replace(places, categories=categories)
