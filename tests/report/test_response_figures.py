@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 
 from quadrat.report.response_figures import MOST_SPECIES, response_curves, write_responses
 
@@ -46,6 +47,7 @@ def test_a_panel_a_covariate_and_a_line_a_species():
     assert lines["b"].get_linestyle() == "--", "colours alone do not tell species apart"
     assert len({line.get_color() for line in lines.values()}) == 3
     assert figure.get_supylabel() == "suitability"
+    assert all(axes.get_ylim() == (0, pytest.approx(1.04 * 0.6)) for axes in figure.axes)
     assert f"{MOST_SPECIES} of 4 species of the table" in figure.get_supxlabel()
     assert [t.get_text() for t in soil.get_xticklabels()][2] == "a soil with a…"
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["Kea", "b", "c"]
@@ -53,6 +55,7 @@ def test_a_panel_a_covariate_and_a_line_a_species():
 
 def test_few_species_are_all_drawn_and_spare_panels_are_hidden():
     figure = response_curves(table(("a",)), names={}, answer="probability")
+    assert figure.get_supylabel() == "probability (%)"
     assert "of the table" not in figure.get_supxlabel()
     more = pl.concat([table(("a",)), _rows("a", "slope", {"value": np.ones(1)}, np.ones(1))])
     panels = response_curves(more, names={}, answer="probability").axes

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from quadrat.report.style import MUTED, WIDE, colours, new_figure, styled, to_png, to_svg
 from quadrat.runs import atomic_path
@@ -59,6 +59,11 @@ def response_curves(table: pl.DataFrame, *, names: Mapping[str, str], answer: st
         axes.set_title(name, fontsize=9)
     for axes in panels[len(covariates) :]:
         axes.set_visible(False)
+    drawn = table.filter(pl.col("species").is_in(shown)).select("mean", "high").to_numpy()
+    panels[0].set_ylim(0, 1.04 * max(float(drawn.max()), 1e-9))  # all panels share it
+    if answer == "probability":
+        panels[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}"))
+        answer = "probability (%)"
     figure.supylabel(answer, fontsize=9, color=MUTED)
     note = "line or mark: mean over places; band or bar: 80 % of them"
     if len(codes) > len(shown):
@@ -90,8 +95,8 @@ def _panel(axes: Axes, table: pl.DataFrame, codes: list[str], names: Mapping[str
     if of_categories:
         _name_categories(axes, table["category"].unique(maintain_order=True).to_list())
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
-    axes.set_ylim(bottom=0)
+        long = np.abs(table["value"].to_numpy()).max() >= 10_000
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=4 if long else 6, steps=[1, 2, 2.5, 5, 10]))
 
 
 def _name_categories(axes: Axes, texts: list[str]) -> None:
