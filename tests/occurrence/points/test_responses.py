@@ -9,9 +9,10 @@ from sklearn.metrics import roc_auc_score
 
 from quadrat.errors import DataError, UnknownNameError, UsageError
 from quadrat.occurrence import family
+from quadrat.occurrence.points.predictor import PointsPredictor
 from quadrat.occurrence.points.table import Covariates, read_covariates
 from quadrat.occurrence.responses.importance import covariate_importance
-from quadrat.occurrence.responses.points import PointsOfSpecies
+from quadrat.occurrence.responses.points import PointsOfSpecies, explain_points
 from quadrat.predictors import load_run
 
 COVARIATES = ("temperature_c", "rain_mm", "soil")
@@ -94,6 +95,24 @@ def test_the_drop_is_that_of_scikit_learn():
     assert told["b", "y"][0] == "mean_absolute_change", "a species that was never seen has no AUC"
     assert told["b", "y"][1] == pytest.approx(apart, rel=0.15)
     assert told["b", "x"][1] == 0.0
+
+
+def test_long_surveys_tell_the_same_as_wide_ones(trained, region, tmp_path):
+    wide = pl.read_csv(region.surveys)
+    places = [name for name in wide.columns if name not in region.codes]
+    long = wide.unpivot(
+        list(region.codes), index=places, variable_name="species", value_name="seen"
+    )
+    long.rename({"value": "seen"}).write_csv(tmp_path / "long.csv")
+    predictor = load_run(trained.folder).predictor
+    update = {"kind": "presence-absence", "occurrence": "seen"}
+    asked = PointsPredictor(
+        predictor.model, predictor.vocabulary, predictor.section.model_copy(update=update)
+    )
+    found = explain_points(asked, tmp_path / "long.csv", species=["sp03"], seed=1)
+    expected = explain_points(predictor, region.surveys, species=["sp03"], seed=1)
+    assert found["importance"].equals(expected["importance"])
+    assert found["response"].equals(expected["response"])
 
 
 def test_records_tell_how_far_answers_move(trained, region):
