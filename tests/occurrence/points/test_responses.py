@@ -103,7 +103,7 @@ def test_long_surveys_tell_the_same_as_wide_ones(trained, region, tmp_path):
     long = wide.unpivot(
         list(region.codes), index=places, variable_name="species", value_name="seen"
     )
-    long.rename({"value": "seen"}).write_csv(tmp_path / "long.csv")
+    long.write_csv(tmp_path / "long.csv")
     predictor = load_run(trained.folder).predictor
     update = {"kind": "presence-absence", "occurrence": "seen"}
     asked = PointsPredictor(
