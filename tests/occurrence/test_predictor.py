@@ -9,6 +9,7 @@ import torch
 from scipy.special import expit, logit
 
 from quadrat.errors import DataError, RunError, UsageError
+from quadrat.occurrence import answering
 from quadrat.occurrence.network.model import NetworkSpec
 from quadrat.occurrence.predictor import OccurrencePredictor
 from quadrat.occurrence.records.taxonomy import Species, Vocabulary
@@ -229,7 +230,9 @@ def test_labels_of_another_model(predictor, tmp_path):
         OccurrencePredictor.load(tmp_path)
 
 
-def test_a_single_place_is_answered_like_a_batch(predictor, informed):
+@pytest.mark.parametrize("first", [0, 10_000])
+def test_a_single_place_is_answered_like_a_batch(predictor, informed, monkeypatch, first):
+    monkeypatch.setattr(answering, "_FIRST", first)
     for one in (predictor, informed):
         for lat, lon, week in zip(LAT, LON, WEEK, strict=True):
             alone = one.probabilities(lat, lon, week)
@@ -240,6 +243,16 @@ def test_a_single_place_is_answered_like_a_batch(predictor, informed):
             predictor.probabilities(*wrong)
     with pytest.raises(UsageError, match="reads no environment"):
         predictor.probabilities(1, 2, 3, {"elevation": 5.0})
+
+
+def test_after_some_single_places_they_are_asked_in_the_quicker_way(predictor, monkeypatch):
+    monkeypatch.setattr(answering, "_FIRST", 3)
+    monkeypatch.setattr(predictor, "_asked_alone", 0)
+    asked = []
+    monkeypatch.setattr(predictor, "_answers", lambda *_: asked.append(1))
+    for _ in range(6):
+        predictor.probabilities(48.2, 16.4, 20)
+    assert len(asked) == 3
 
 
 def test_equal_species_keep_their_order(predictor, monkeypatch):

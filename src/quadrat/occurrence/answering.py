@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
@@ -17,7 +17,6 @@ from torch import Tensor
 
 from quadrat.errors import RunError, UsageError
 from quadrat.occurrence.network.model import pick_device
-from quadrat.occurrence.network.one_place import OnePlace
 from quadrat.occurrence.network.species_network import OccurrenceNetwork, SpeciesModel
 from quadrat.occurrence.records.places import (
     MAX_LATITUDE,
@@ -32,8 +31,13 @@ from quadrat.runtime.calibration import Calibration
 from quadrat.runtime.weeks import WEEKS, WHOLE_YEAR, week_of_date
 from quadrat.tables import numeric_column
 
+if TYPE_CHECKING:
+    from quadrat.occurrence.network.one_place import OnePlace
+
 _CHUNK = 4096
 """Samples that go through the network at a time."""
+_FIRST = 32
+"""Single places that are asked as batches of one, before it is worth loading what is quicker."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ class SpeciesPredictor:
         self.vocabulary, self.environment = vocabulary, environment
         self.calibration, self.observed = calibration, observed
         curves = calibration or Calibration.identity(len(vocabulary))
+        self._asked_alone = 0
         self._slope = torch.from_numpy(curves.slope).to(self.device)
         self._offset = torch.from_numpy(curves.offset).to(self.device)
 
@@ -251,6 +256,8 @@ class SpeciesPredictor:
 
     @cached_property
     def _one_place(self) -> OnePlace | None:
+        from quadrat.occurrence.network.one_place import OnePlace
+
         network = self.network
         if isinstance(network, OccurrenceNetwork) and OnePlace.can_be(network):
             return OnePlace(network)
@@ -260,7 +267,10 @@ class SpeciesPredictor:
         self, lat: ArrayLike, lon: ArrayLike, week: ArrayLike, environment: Mapping[str, ArrayLike]
     ) -> NDArray[np.float32] | None:
         """The answer for one place in one week ``(1, S)``; None for what `_answers` must see to."""
-        if np.ndim(lat) or np.ndim(lon) or np.ndim(week) or self._one_place is None:
+        if np.ndim(lat) or np.ndim(lon) or np.ndim(week):
+            return None
+        self._asked_alone += 1
+        if self._asked_alone <= _FIRST or self._one_place is None:
             return None
         north, east, number = float(lat), float(lon), int(week)  # type: ignore[arg-type]
         if not (abs(north) <= MAX_LATITUDE and abs(east) <= MAX_LONGITUDE and 1 <= number <= WEEKS):

@@ -1,15 +1,12 @@
 """The logits of one place and week, without what a batch of one costs.
 
 Such a batch takes some hundred tensor operations, which are all overhead, and matrix products made
-for many rows. Here weights are folded once and all products are of a vector and a matrix: a query
-costs little more than reading the weights.
+for many rows. One kernel does them all here: a query costs little more than reading the weights.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 import numpy as np
@@ -17,16 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from quadrat.occurrence.network.blocks import ResidualBlock, WeekModulation
+from quadrat.kernels.network_of_one import Blocks, Weights, logits_of_one
+from quadrat.occurrence.network.blocks import NORM_EPSILON, ResidualBlock, WeekModulation
 from quadrat.occurrence.network.species_network import OccurrenceNetwork
 
 Floats = NDArray[np.float32]
-
-_ROOT_HALF = math.sqrt(0.5)
-
-_AT_ONCE = 1 << 18
-"""Weights of a product: from more on BLAS would wake threads, which takes longer than the product
-where the processor has other work."""
 
 
 class OnePlace:
@@ -43,14 +35,17 @@ class OnePlace:
         *blocks, norm, bottleneck, _ = network.species_trunk
         self._encoding, self._environment = network.encoding, network.environment_input
         with torch.inference_mode():
-            self._input = _Product.of(network.input)
-            self._trunk = [_Block.of(cast(ResidualBlock, block)) for block in network.blocks]
-            self._weeks = [_by_week(cast(WeekModulation, m), network) for m in network.modulations]
-            self._norm = _Norm.of(network.norm)
-            self._head = [_Block.of(cast(ResidualBlock, block)) for block in blocks]
-            self._last_norm = _Norm.of(cast(nn.LayerNorm, norm))
-            self._bottleneck = _Product.of(cast(nn.Linear, bottleneck), after=_ROOT_HALF)
-            self._species = _Product.of(network.species, before=_ROOT_HALF)
+            tables = [cast(WeekModulation, film)(network.weeks) for film in network.modulations]
+            self._weights = Weights(
+                first=_layer(network.input),
+                trunk=_blocks(network.blocks),
+                weeks=torch.stack(tables).numpy(),
+                norm=_norm(network.norm),
+                head=_blocks(blocks),
+                last_norm=_norm(norm),
+                bottleneck=_layer(bottleneck),
+                species=_layer(network.species),
+            )
 
     @staticmethod
     def can_be(network: OccurrenceNetwork) -> bool:
@@ -70,102 +65,35 @@ class OnePlace:
             environment: Encoded environment ``(1, E)``, NaN where unknown; E is 0 where nothing
                 is known.
         """
-        with torch.inference_mode():
-            x = self._input(self._read(place, environment))
-            for block, (gamma, beta) in zip(self._trunk, self._weeks, strict=True):
-                block.add_to(x)
-                x *= gamma[week]
-                x += beta[week]
-            x = self._norm(x).numpy()
-            for block in self._head:
-                block.add_to(x)
-            bottleneck = self._bottleneck(self._last_norm(x).numpy())
-            return self._species(_bent(torch.from_numpy(bottleneck)))
+        read = self._read(place, environment)
+        return logits_of_one(read, week, self._weights, np.float32(NORM_EPSILON))
 
     def _read(self, place: Sequence[float], environment: Tensor) -> Floats:
         encoded = self._encoding.of_place(*place)
         if self._environment is None:
             return encoded
-        seen = self._environment(self._environment.shown(environment, 1))
-        return np.concatenate([encoded, seen[0].numpy()])
+        with torch.inference_mode():
+            seen = self._environment(self._environment.shown(environment, 1))
+            return np.concatenate([encoded, seen[0].numpy()])
 
 
-@dataclass(frozen=True)
-class _Norm:
-    """LayerNorm of a vector."""
-
-    width: list[int]
-    weight: Tensor
-    bias: Tensor
-    epsilon: float
-
-    @classmethod
-    def of(cls, norm: nn.LayerNorm, factor: float = 1.0) -> _Norm:
-        return cls(list(norm.normalized_shape), norm.weight * factor, norm.bias * factor, norm.eps)
-
-    def __call__(self, x: Floats) -> Tensor:
-        vector = torch.from_numpy(x)
-        return torch.layer_norm(vector, self.width, self.weight, self.bias, self.epsilon)
+def _blocks(modules: Iterable[nn.Module]) -> Blocks:
+    layers = [cast(ResidualBlock, module).layers for module in modules]
+    linear = [[_layer(block[2]), _layer(block[6])] for block in layers]
+    return Blocks(
+        norms=np.array([[_norm(block[0]), _norm(block[3])] for block in layers]),
+        matrices=np.array([[matrix for matrix, _ in pair] for pair in linear]),
+        biases=np.array([[bias for _, bias in pair] for pair in linear]),
+    )
 
 
-@dataclass(frozen=True)
-class _Product:
-    """A linear layer, its weights in parts ``(K, in, out / K)``."""
-
-    parts: Floats
-    bias: Floats
-
-    @classmethod
-    def of(cls, layer: nn.Linear, *, before: float = 1.0, after: float = 1.0) -> _Product:
-        """The layer with its input and its output multiplied by factors."""
-        count = -(-layer.weight.numel() // _AT_ONCE)
-        width = -(-layer.out_features // count)
-        missing = count * width - layer.out_features
-        padded = nn.functional.pad(layer.weight * (before * after), (0, 0, 0, missing))
-        parts = padded.view(count, width, layer.in_features).transpose(1, 2).contiguous()
-        return cls(parts.numpy(), (layer.bias * after).numpy())
-
-    def __call__(self, x: Floats) -> Floats:
-        if len(self.parts) == 1:
-            y: Floats = x.dot(self.parts[0])
-        else:
-            y = np.matmul(x, self.parts).reshape(-1)[: len(self.bias)]
-        y += self.bias
-        return y
+def _layer(module: nn.Module) -> tuple[Floats, Floats]:
+    """Matrix, inputs first, and bias."""
+    layer = cast(nn.Linear, module)
+    return layer.weight.t().contiguous().numpy().copy(), layer.bias.numpy().copy()
 
 
-@dataclass(frozen=True)
-class _Block:
-    """A residual block; what follows an activation makes good the factor that it leaves out."""
-
-    before: _Norm
-    first: _Product
-    between: _Norm
-    second: _Product
-
-    @classmethod
-    def of(cls, block: ResidualBlock) -> _Block:
-        before, _, first, between, _, _, second = block.layers
-        return cls(
-            _Norm.of(cast(nn.LayerNorm, before), _ROOT_HALF),
-            _Product.of(cast(nn.Linear, first), before=_ROOT_HALF),
-            _Norm.of(cast(nn.LayerNorm, between), _ROOT_HALF),
-            _Product.of(cast(nn.Linear, second), before=_ROOT_HALF),
-        )
-
-    def add_to(self, x: Floats) -> None:
-        """Adds the block's layers of x to x."""
-        inner = self.first(_bent(self.before(x)))
-        x += self.second(_bent(self.between(inner)))
-
-
-def _bent(u: Tensor) -> Floats:
-    """``u (1 + erf u)``: GELU of ``√2 u``, but for the factor ``√½``."""
-    bent: Floats = torch.addcmul(u, u, u.erf()).numpy()
-    return bent
-
-
-def _by_week(modulation: WeekModulation, network: OccurrenceNetwork) -> tuple[Floats, Floats]:
-    """γ and β ``(49, width)``."""
-    gamma, beta = modulation(network.weeks).chunk(2, dim=-1)
-    return gamma.contiguous().numpy(), beta.contiguous().numpy()
+def _norm(module: nn.Module) -> Floats:
+    """Weight and shift ``(2, W)``."""
+    norm = cast(nn.LayerNorm, module)
+    return torch.stack([norm.weight, norm.bias]).numpy()
