@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 CAP = 2000
+REPEATS = 4
+"""The fastest of them counts, as with ours."""
 
 
 class _Few:
@@ -115,11 +117,11 @@ def _network(
         run = trainer.train_epoch if options.what == "train" else trainer.validate
         loader = loaders[0] if options.what == "train" else loaders[1]
         times = []
-        for count in (5, options.batches):
+        for count in (5, *[options.batches] * REPEATS):
             began = time.perf_counter()
             run(_Few(loader, count))
             times.append(time.perf_counter() - began)
-    return {"samples_per_second": options.batches * 1024 / times[-1], "species": species}
+    return {"samples_per_second": options.batches * 1024 / min(times[1:]), "species": species}
 
 
 if __name__ == "__main__":

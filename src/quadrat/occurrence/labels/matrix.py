@@ -13,8 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quadrat.kernels.species_lists import every, selected, united
-
 _AT_ONCE = 4_000_000
 
 
@@ -131,6 +129,8 @@ class LabelMatrix:
         Args:
             kept: Which ``(P,)``.
         """
+        from quadrat.kernels.species_lists import selected
+
         indptr, indices = selected(self.indptr, self.indices, kept)
         return LabelMatrix(indptr, indices, self.columns)
 
@@ -153,6 +153,8 @@ class LabelMatrix:
 
     def union(self, size: int) -> LabelMatrix:
         """The union of every ``size`` consecutive rows, as one row each."""
+        from quadrat.kernels.species_lists import every, united
+
         runs = (np.arange(0, len(self) + 1, size), np.arange(len(self)))
         found = united(runs, (self.indptr, self.indices), every(self.columns), len(self))
         return LabelMatrix(*found, self.columns)
