@@ -75,3 +75,8 @@ def test_every_exported_name_exists():
         assert getattr(quadrat, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         quadrat.trian  # noqa: B018
+
+
+def test_answers_do_not_wait_for_the_compiler_of_kernels():
+    code = "import quadrat.occurrence.family, quadrat.occurrence.predictor, quadrat.workflow"
+    assert not loaded_by(code) & {"numba", "llvmlite"}

@@ -36,3 +36,9 @@ def test_modulation_and_its_gradients_are_those_of_autograd(count, width):
     torch.testing.assert_close(of_sum.double(), wide.grad, rtol=5e-3, atol=1e-6)
     torch.testing.assert_close(of_bias.double(), wide_bias.grad, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(of_table.double(), wide_table.grad, rtol=1e-4, atol=1e-4)
+
+
+def test_rows_that_a_table_has_not_are_refused():
+    x = torch.zeros(2, 4).bfloat16()
+    with pytest.raises(IndexError, match="table of 3 are from 0 to 5"):
+        modulated(x, x, torch.zeros(4), torch.ones(3, 8), torch.tensor([0, 5]))

@@ -17,7 +17,7 @@ from torch import Tensor
 def kernels_apply(tensor: Tensor) -> bool:
     """Whether kernels may compute what comes of a tensor.
 
-    They do under autocast to bfloat16 on a CPU, where nothing is traced or compiled.
+    They do under autocast to bfloat16 on a CPU, where nothing is compiled or exported.
     """
     return (
         tensor.device.type == "cpu"

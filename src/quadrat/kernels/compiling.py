@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, TypeVar, cast
@@ -15,20 +17,32 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _FREEDOM = {"reassoc", "contract", "arcp", "nsz"}
-"""What LLVM may do to arithmetic: sums in any order, but infinite numbers and NaN stay."""
+"""What LLVM may do to arithmetic: sums in any order, reciprocals by an estimate and a step; it may
+not suppose that there is no NaN."""
 
+_ONE_AT_A_TIME = threading.Lock()
 _HERE = Path(__file__).resolve().parent
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:
-    """A function of numbers that kernels call."""
+    """A function that kernels call."""
     compiled = numba.njit(fastmath=_FREEDOM, error_model="numpy", inline="never")(function)
     return cast(Callable[P, R], compiled)
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
-    """A function of arrays whose `numba.prange` is divided among threads."""
-    return _compiled(function, parallel=True)
+    """A function of arrays whose `numba.prange` is divided among threads.
+
+    One runs at a time: where there is no OpenMP, Numba's own threads bear no second caller.
+    """
+    compiled = _compiled(function, parallel=True)
+
+    @functools.wraps(function)
+    def alone(*args: P.args, **kwargs: P.kwargs) -> R:
+        with _ONE_AT_A_TIME:
+            return compiled(*args, **kwargs)
+
+    return alone
 
 
 def serial_kernel(function: Callable[P, R]) -> Callable[P, R]:

@@ -18,7 +18,8 @@ Floats = NDArray[np.float32]
 def threads() -> int:
     """The number of threads of the next kernel: PyTorch's own, as far as Numba has them.
 
-    On Linux both take their threads from one pool of OpenMP, so that neither waits for the other.
+    Where the system has GNU OpenMP (Debian's libgomp1), both take their threads from one pool, so
+    that neither waits for the other.
     """
     count = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
     numba.set_num_threads(count)

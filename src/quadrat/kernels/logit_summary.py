@@ -30,7 +30,8 @@ class RowSummary(NamedTuple):
     Args:
         below: How many logits of its row are smaller than each positive's ``(P,)``.
         above: How many logits of each row are above each cut ``(B, T)``.
-        sums: Of p, p² and log(1 + exp z), of every row ``(B, 3)``; NaN where a logit is.
+        sums: Of p, p² and log(1 + exp z), of every row ``(B, 3)``; the first is NaN where a logit
+            is, and then nothing else means anything.
         in_bins: Number of logits in each bin ``(K,)``.
         probability: Sum of their probabilities ``(K,)``.
     """
@@ -51,7 +52,7 @@ def summarise_rows(
         logits: ``(B, S)`` in bfloat16 or float32, contiguous.
         starts: Where each row's positives begin ``(B + 1,)``.
         values: Logits of the positives, in the order of their rows ``(P,)``.
-        cuts: ``(T,)``.
+        cuts: At least one ``(T,)``.
         edges: Between the bins, ascending ``(K - 1,)``.
         largest: Logits are cut here in the third sum.
     """

@@ -32,6 +32,8 @@ def modulated(x: Tensor, y: Tensor, bias: Tensor, table: Tensor, rows: Tensor) -
         table: γ and β side by side ``(T, 2 W)``.
         rows: The row of the table of each sample, int64 ``(B,)``.
     """
+    if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(table):
+        raise IndexError(f"rows of a table of {len(table)} are from {rows.min()} to {rows.max()}")
     result = torch.empty_like(x)
     _modulate(bits(x), bits(y), floats(bias), floats(table), rows.numpy(), bits(result), threads())
     return result

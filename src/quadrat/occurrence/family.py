@@ -101,7 +101,7 @@ def explain(
         RunError: The run has not finished.
     """
     if method != "auto":
-        raise UsageError("--method explains photos; species runs have response curves only.")
+        raise UsageError("--method is for photos; leave it out for a run of species.")
     experiment = run.experiment()
     if isinstance(experiment, OccurrenceExperiment) and experiment.points:
         if week is not None:
@@ -123,7 +123,8 @@ def _explain_network(
     if predictor.known is None:
         raise UsageError(
             f"{run.folder} does not read the environment (network.environment_input), so there is "
-            "no importance of inputs to tell, and no response to them."
+            "no importance of inputs to tell, and no response to them. Train with "
+            "network.environment_input, or explain a run of points."
         )
     importance = run.path("importance.parquet")
     tables = {"importance": read_table(importance)} if importance.exists() else {}

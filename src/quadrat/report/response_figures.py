@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from quadrat.report.style import MUTED, WIDE, colours, new_figure, styled, to_png, to_svg
@@ -54,8 +55,9 @@ def response_curves(table: pl.DataFrame, *, names: Mapping[str, str], answer: st
     figure = new_figure(WIDE, 0.75 + _HEIGHT * rows)
     across = min(_ACROSS, len(covariates))
     panels = list(figure.subplots(rows, across, sharey=True, squeeze=False).flat)
+    lines = []
     for axes, name in zip(panels, covariates, strict=False):
-        _panel(axes, table.filter(pl.col("covariate") == name), shown, names)
+        lines.append(_panel(axes, table.filter(pl.col("covariate") == name), shown))
         axes.set_title(name, fontsize=9)
     for axes in panels[len(covariates) :]:
         axes.set_visible(False)
@@ -69,34 +71,35 @@ def response_curves(table: pl.DataFrame, *, names: Mapping[str, str], answer: st
     if len(codes) > len(shown):
         note += f"; {len(shown)} of {len(codes)} species of the table"
     figure.supxlabel(note, fontsize=8, color=MUTED)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=len(shown), handlelength=2.4)
+    texts = [names.get(code) or code for code in shown]
+    figure.legend(lines[0], texts, loc="outside upper left", ncols=len(shown), handlelength=2.4)
     return figure
 
 
-def _panel(axes: Axes, table: pl.DataFrame, codes: list[str], names: Mapping[str, str]) -> None:
-    """One covariate."""
+def _panel(axes: Axes, table: pl.DataFrame, codes: list[str]) -> list[Line2D]:
+    """One covariate; the line or the marks of each species."""
+    lines: list[Line2D] = []
     of_categories = table["value"].null_count() == table.height
     for place, (code, colour) in enumerate(zip(codes, colours(len(codes)), strict=True)):
-        own, label = table.filter(pl.col("species") == code), names.get(code, code)
+        own = table.filter(pl.col("species") == code)
         mean, low, high = (own[name].to_numpy() for name in ("mean", "low", "high"))
         if of_categories:
             at = np.arange(own.height) + (place - (len(codes) - 1) / 2) * 0.7 / len(codes)
             axes.vlines(at, low, high, color=colour, alpha=0.45)
-            axes.plot(
-                at, mean, _MARKS[place], color=colour, markersize=4, label=label, linestyle="none"
-            )
+            mark = _MARKS[place]
+            lines += axes.plot(at, mean, mark, color=colour, markersize=4, linestyle="none")
         else:
             values = own["value"].to_numpy()
             axes.fill_between(values, low, high, color=colour, alpha=0.11, linewidth=0)
             for edge in (low, high):
                 axes.plot(values, edge, color=colour, alpha=0.4, linewidth=0.7)
-            axes.plot(values, mean, color=colour, linestyle=_STROKES[place], label=label)
+            lines += axes.plot(values, mean, color=colour, linestyle=_STROKES[place])
     if of_categories:
         _name_categories(axes, table["category"].unique(maintain_order=True).to_list())
     else:
         long = np.abs(table["value"].to_numpy()).max() >= 10_000
         axes.xaxis.set_major_locator(MaxNLocator(nbins=4 if long else 6, steps=[1, 2, 2.5, 5, 10]))
+    return lines
 
 
 def _name_categories(axes: Axes, texts: list[str]) -> None:

@@ -131,7 +131,7 @@ def test_what_cannot_be_is_refused(trained, few, tmp_path):
         explained(trained, None)
     with pytest.raises(UsageError, match="points have no weeks"):
         explained(trained, few, week=3)
-    with pytest.raises(UsageError, match="--method explains photos"):
+    with pytest.raises(UsageError, match="--method is for photos"):
         family.explain(trained, few, method="gradcam", count=1)
     with pytest.raises(UnknownNameError, match="unknown species 'sp99'"):
         explained(trained, few, species=["sp99"])

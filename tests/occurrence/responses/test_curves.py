@@ -69,6 +69,8 @@ def test_grids_lie_between_percentiles_of_what_is_known():
 def test_few_values_are_taken_as_they_are():
     counts = np.repeat([0.0, 1.0, 5.0], [300, 200, 100])
     assert Axis.of_numbers("nests", counts, "t").values == (0.0, 1.0, 5.0)
+    burnt = np.repeat([0.0, 1.0], [500, 2])
+    assert Axis.of_numbers("burnt", burnt, "t").values == (0.0, 1.0)
     assert Axis.of_numbers("nests", np.array([3.0, np.nan]), "t").values == (3.0,)
 
 

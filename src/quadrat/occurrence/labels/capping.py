@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from quadrat.kernels.species_lists import kept_at_most
 from quadrat.occurrence.labels.matrix import LabelMatrix
 
 Counts = NDArray[np.int64]
@@ -24,6 +23,8 @@ def cap_observations(
     Returns:
         The labels that are left, and how many each species lost ``(columns,)``.
     """
+    from quadrat.kernels.species_lists import kept_at_most
+
     counts = labels.counts()
     surplus = np.maximum(counts - most, 0)
     if not surplus.any():

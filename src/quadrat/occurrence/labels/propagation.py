@@ -16,7 +16,6 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from quadrat.geo import chord, unit_vectors
-from quadrat.kernels.species_lists import united
 from quadrat.occurrence.labels.matrix import LabelMatrix
 from quadrat.occurrence.labels.ranges import Reach, range_radii
 from quadrat.occurrence.labels.similarity import EnvironmentSpace
@@ -69,6 +68,8 @@ def _richer(
     labels: LabelMatrix, cells: TrainingCells, section: PropagateSection
 ) -> Iterator[LabelMatrix]:
     """The labels of one run of cells after the other."""
+    from quadrat.kernels.species_lists import united
+
     places = unit_vectors(cells.lat, cells.lon)
     presence = _in_any_week(labels)
     limits = np.minimum(section.max_spread * range_radii(presence, places), section.range_cap_km)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,11 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from quadrat.geo import EARTH_RADIUS_KM, chord
-from quadrat.kernels.species_lists import Words, as_sets, within_reach
 
 Floats = NDArray[np.float64]
+
+if TYPE_CHECKING:
+    from quadrat.kernels.species_lists import Words
 
 LEAST_RADIUS_KM = 50.0
 """The radius of a species known from one cell."""
@@ -66,6 +69,8 @@ class Reach:
         Species with the greatest limit (usually a cap that most of them share) are near enough
         wherever they are listed, so sets of them are united; the others are looked at one by one.
         """
+        from quadrat.kernels.species_lists import within_reach
+
         pairs = _near(self.places[cells], self.places, self._farthest)
         shape = (cells.stop - cells.start, len(self.places))
         near = sparse.csr_array((pairs["v"], (pairs["i"], pairs["j"])), shape)
@@ -84,6 +89,8 @@ class Reach:
     @cached_property
     def _wide(self) -> Words:
         """The species with the greatest limit in every cell."""
+        from quadrat.kernels.species_lists import as_sets
+
         lists = _only(self.presence, self.limits_km == self._farthest)
         return as_sets(lists.indptr, lists.indices, self.presence.shape[1])
 

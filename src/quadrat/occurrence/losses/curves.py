@@ -103,6 +103,7 @@ def cross_entropy_sums(z: Tensor) -> tuple[Tensor, Tensor]:
 
     ``-Σ log(1 - p) = -log Π (1 - p)``: on a CPU logarithms take most of the time of a loss, and one
     of a product of eight takes the place of eight. A factor is rounded to 3e-8, and so is a loss.
+    In bfloat16 a kernel does all in one pass.
     """
     if z.dtype == torch.bfloat16 and z.device.type == "cpu":
         from quadrat.kernels.cross_entropy import absent_sums

@@ -35,7 +35,7 @@ class Axis:
     def of_numbers(cls, name: str, values: NDArray[np.float64], table: str) -> Axis:
         """A grid between the 1st and the 99th percentile of a column ``(N,)``.
 
-        A column with few values, such as a count, has no others between them.
+        A column with few values, such as a count or a yes, has these and no others.
 
         Raises:
             DataError: Every row is blank.
@@ -43,12 +43,11 @@ class Axis:
         known = values[~np.isnan(values)]
         if not len(known):
             raise _blank(name, table)
-        low, high = np.quantile(known, [_SHARE, 1 - _SHARE])
         own = np.unique(known)
         if len(own) > GRID:
-            return cls(name, tuple(np.linspace(low, high, GRID).tolist()))
-        inside = own[(own >= low) & (own <= high)]
-        return cls(name, tuple((inside if len(inside) else own).tolist()))
+            low, high = np.quantile(known, [_SHARE, 1 - _SHARE])
+            own = np.linspace(low, high, GRID)
+        return cls(name, tuple(own.tolist()))
 
     @classmethod
     def of_categories(
