@@ -42,6 +42,7 @@ def prepare(options: argparse.Namespace) -> dict[str, Any]:
     extra += ["labels.propagate.range_cap_km=1500", "data.yearly=true"]
     experiment = _experiment(options, extra)
     began = time.perf_counter()
+    import quadrat.kernels.species_lists  # noqa: F401: else imported where it is first used
     from quadrat.occurrence.fitting import training_samples
     from quadrat.occurrence.samples.dataset import prepare as prepare_data
 
