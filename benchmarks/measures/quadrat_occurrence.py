@@ -9,6 +9,7 @@ architecture of the BirdNET geomodel, so that both do the same arithmetic.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import time
 from pathlib import Path
@@ -42,7 +43,7 @@ def prepare(options: argparse.Namespace) -> dict[str, Any]:
     extra += ["labels.propagate.range_cap_km=1500", "data.yearly=true"]
     experiment = _experiment(options, extra)
     began = time.perf_counter()
-    import quadrat.kernels.species_lists  # noqa: F401: else imported where it is first used
+    importlib.import_module("quadrat.kernels.species_lists")  # else when it is first used
     from quadrat.occurrence.fitting import training_samples
     from quadrat.occurrence.samples.dataset import prepare as prepare_data
 
