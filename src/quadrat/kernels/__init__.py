@@ -1,7 +1,7 @@
 """Loops over tensors that PyTorch would do in many passes, compiled for the CPU by Numba.
 
-Kernels compute in float32. What trains and scores in bfloat16 on a CPU uses them; PyTorch's own
-operations do the same everywhere else.
+They train in bfloat16 on a CPU, where PyTorch's own layers do the same elsewhere, score logits, ask
+networks about single places, and work on lists of species. They compute in float32.
 
 Numba keeps the machine code beside Python's bytecode, so that a machine compiles a kernel once.
 Importing it takes half a second and 90 MB, so the modules of this package are imported where they

@@ -35,5 +35,6 @@ def _absent_sums(logits: Bits, sums: Floats, slopes: Bits, parts: int) -> None:
                 share = np.float32(1) / (np.float32(1) + e)
                 negative = z < np.float32(0)  # False for NaN, which stays in the sum
                 total += log_1p(e) + (np.float32(0) if negative else z)
-                slopes[i, j] = narrowed(e * share if negative else share)
+                p = e * share if negative else share
+                slopes[i, j] = narrowed(p if z == z else z)
             sums[i] = total

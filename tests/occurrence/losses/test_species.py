@@ -1,10 +1,12 @@
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quadrat.errors import UnknownNameError
-from quadrat.occurrence.losses import sparse
+from quadrat.occurrence.losses import parts
 from quadrat.occurrence.losses.curves import LOSSES, cross_entropy, cross_entropy_sums
 from quadrat.occurrence.losses.species import SpeciesLoss
 from quadrat.occurrence.schema import LossSection
@@ -81,7 +83,7 @@ def test_logits_beyond_the_range_of_probabilities(keys, smoothing):
 
 @pytest.mark.parametrize("at_once", [1, 7, 10_000])
 def test_the_number_of_rows_at_once_changes_nothing(monkeypatch, at_once):
-    monkeypatch.setitem(sparse._AT_ONCE, "cpu", at_once)
+    monkeypatch.setitem(parts._AT_ONCE, "cpu", at_once)
     z = torch.randn(ROWS, SPECIES, generator=torch.Generator().manual_seed(1))
     assert_same(*both(z, z > 0.5, LossSection(kind="asl")), rtol=1e-4, atol=1e-6)
 
@@ -98,6 +100,21 @@ def test_sums_of_cross_entropy_are_those_of_its_curve(width):
             sums.double(), loss.sum(1), rtol=3e-5, atol=6e-8 * width, equal_nan=True
         )
         torch.testing.assert_close(slopes.double(), expected, rtol=1e-6, atol=0, equal_nan=True)
+
+
+def test_what_has_no_kernel_is_summed_in_single_precision_a_few_rows_at_a_time(monkeypatch):
+    monkeypatch.setitem(parts._AT_ONCE, "cpu", 5000)
+    z = torch.full((3, 5000), -6.0, dtype=torch.bfloat16)
+    seen = []
+
+    def sums(rows):
+        seen.append((rows.dtype, len(rows)))
+        return rows.exp().log1p().sum(dim=1), rows.sigmoid()
+
+    each, slopes = parts.by_parts(z, sums)
+    assert seen == [(torch.float32, 1)] * 3
+    assert (each.dtype, slopes.dtype) == (torch.float32, torch.bfloat16)
+    torch.testing.assert_close(each, torch.full((3,), 5000 * math.log1p(math.exp(-6))))
 
 
 def test_half_precision_logits_are_summed_in_single_precision():

@@ -118,11 +118,6 @@ class LabelMatrix:
         source += np.repeat((self.indptr[index] - indptr[:-1]).astype(kind), lengths)
         return LabelMatrix(indptr, self.indices[source], self.columns)
 
-    def slice(self, start: int, stop: int) -> LabelMatrix:
-        """A run of rows; its species are a view, not a copy."""
-        bounds = self.indptr[start : stop + 1]
-        return LabelMatrix(bounds - bounds[0], self.indices[bounds[0] : bounds[-1]], self.columns)
-
     def where(self, kept: NDArray[np.bool_]) -> LabelMatrix:
         """Only some positives.
 

@@ -14,14 +14,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from quadrat._registry import Registry
+from quadrat.occurrence.losses.parts import RowSums, by_parts
 from quadrat.occurrence.schema import LossSection
 
 Curve = Callable[[Tensor], tuple[Tensor, Tensor]]
 """From logits to the loss and its derivative: fresh tensors of the same shape."""
-
-
-RowSums = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""From logits ``(R, W)`` to the sums of their losses ``(R,)`` and the derivatives ``(R, W)``."""
 
 _FACTORS = 8
 _STEEP = 8.0
@@ -98,20 +95,28 @@ def cross_entropy(z: Tensor) -> tuple[Tensor, Tensor]:
     return functional.softplus(z), z.sigmoid()
 
 
-def cross_entropy_sums(z: Tensor) -> tuple[Tensor, Tensor]:
-    """``Σ -log(1 - p)`` of every row, and p.
-
-    ``-Σ log(1 - p) = -log Π (1 - p)``: on a CPU logarithms take most of the time of a loss, and one
-    of a product of eight takes the place of eight. A factor is rounded to 3e-8, and so is a loss.
-    In bfloat16 a kernel does all in one pass.
-    """
-    if z.dtype == torch.bfloat16 and z.device.type == "cpu":
+def cross_entropy_sums(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """``Σ -log(1 - p)`` of every row, and p; in bfloat16 on a CPU a kernel does it in one pass."""
+    if logits.dtype == torch.bfloat16 and logits.device.type == "cpu":
         from quadrat.kernels.cross_entropy import absent_sums
 
-        return absent_sums(z.contiguous())
+        return absent_sums(logits.contiguous())
+    return by_parts(logits, _by_products if logits.device.type == "cpu" else _plain)
+
+
+def _plain(z: Tensor) -> tuple[Tensor, Tensor]:
+    return functional.softplus(z).sum(dim=1), z.sigmoid()
+
+
+def _by_products(z: Tensor) -> tuple[Tensor, Tensor]:
+    """``-Σ log(1 - p) = -log Π (1 - p)``.
+
+    On a CPU logarithms take most of the time of a loss, and one of a product of eight takes the
+    place of eight. A factor is rounded to 3e-8, and so is a loss.
+    """
+    if not bool(z.amax() <= _STEEP):
+        return _plain(z)
     p = z.sigmoid()
-    if z.device.type != "cpu" or not bool(z.amax() <= _STEEP):
-        return functional.softplus(z).sum(dim=1), p
     factors = 1 - p
     whole = factors.shape[1] // _FACTORS * _FACTORS
     sums = factors[:, whole:].log().sum(dim=1)

@@ -7,18 +7,14 @@ own precision. PyTorch's own operations would keep and revisit several float32 m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from quadrat.occurrence.losses.curves import RowSums
-
-_AT_ONCE = {"cpu": 1 << 17}
-_AT_ONCE_ELSEWHERE = 1 << 26
-"""Logits at once: few enough for a processor's cache, many enough to fill a GPU."""
+from quadrat.occurrence.losses.parts import RowSums, by_parts, finer
 
 WeighedCurve = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]
 """From logits and the label weights of their species to the loss and its derivative."""
@@ -75,16 +71,8 @@ class _MatrixLoss(torch.autograd.Function):
         scale: float,
         sums: RowSums | None,
     ) -> tuple[Tensor, Tensor]:
-        fine = _fine(logits)
-        if sums:
-            each, slopes = sums(logits)
-        else:
-            each = torch.empty(len(logits), dtype=fine, device=logits.device)
-            slopes = torch.empty_like(logits)
-            for part in _parts(logits):
-                z = logits[part].to(fine)
-                each[part], slopes[part] = _row_sums(most(z, weights))
-        z = logits[rows, columns].to(fine)
+        each, slopes = sums(logits) if sums else by_parts(logits, lambda z: _sums(most(z, weights)))
+        z = logits[rows, columns].to(finer(logits))
         own = None if weights is None else weights[columns]
         here, slope = pairs(z, own) if pairs else (torch.zeros_like(z), torch.zeros_like(z))
         each.index_add_(0, rows, here - most(z, own)[0])
@@ -108,7 +96,7 @@ class _PairLoss(torch.autograd.Function):
     def forward(
         ctx: Any, logits: Tensor, weights: Tensor | None, curve: WeighedCurve, scale: float
     ) -> Tensor:
-        loss, slope = curve(logits.to(_fine(logits)), weights)
+        loss, slope = curve(logits.to(finer(logits)), weights)
         ctx.save_for_backward(slope * scale)
         ctx.dtype = logits.dtype
         return loss * scale
@@ -119,17 +107,6 @@ class _PairLoss(torch.autograd.Function):
         return (ctx.saved_tensors[0] * gradient).to(ctx.dtype), None, None, None
 
 
-def _row_sums(values: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+def _sums(values: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     loss, slope = values
     return loss.sum(dim=1), slope
-
-
-def _fine(logits: Tensor) -> torch.dtype:
-    return torch.promote_types(logits.dtype, torch.float32)
-
-
-def _parts(logits: Tensor) -> Iterator[slice]:
-    at_once = _AT_ONCE.get(logits.device.type, _AT_ONCE_ELSEWHERE)
-    step = max(1, at_once // max(1, logits.shape[1]))
-    for start in range(0, len(logits), step):
-        yield slice(start, start + step)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -35,6 +36,17 @@ class Covariates:
     def rows(self, rows: Rows) -> Covariates:
         """Those of some places."""
         return Covariates(self.numbers[rows], self.categories[rows])
+
+    def column(self, number: int) -> NDArray[Any]:
+        """One covariate ``(N,)``; numbers come before categories."""
+        split = self.numbers.shape[1]
+        return self.numbers[:, number] if number < split else self.categories[:, number - split]
+
+    def with_column(self, number: int, values: object) -> Covariates:
+        """The places with other values of one covariate, or the same value everywhere."""
+        found = Covariates(self.numbers.copy(), self.categories.copy())
+        found.column(number)[:] = values
+        return found
 
     def followed_by(self, other: Covariates) -> Covariates:
         """These places, then others."""

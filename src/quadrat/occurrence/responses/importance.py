@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -62,7 +61,8 @@ def covariate_importance(
         for column, name in enumerate(names):
             lost = []
             for _ in range(REPEATS):
-                exchanged = answer(_exchanged(places, column, rng))
+                values = rng.permutation(places.column(column))
+                exchanged = answer(places.with_column(column, values))
                 drop = auc - species_scores(exchanged, known).auc
                 change = np.abs(exchanged.astype(np.float64) - whole).mean(axis=0)
                 lost.append(np.where(np.isnan(drop), change, drop))
@@ -70,18 +70,6 @@ def covariate_importance(
             parts.append(_rows(name, codes, auc, np.stack(lost)))
     order = pl.col("species").cast(pl.Enum(list(codes)))
     return pl.concat(parts).sort(order, "importance", descending=[False, True], maintain_order=True)
-
-
-def _exchanged(places: Covariates, column: int, rng: np.random.Generator) -> Covariates:
-    """The places with the values of one covariate dealt anew."""
-    order, numbers = rng.permutation(len(places)), places.numbers.shape[1]
-    if column < numbers:
-        changed = places.numbers.copy()
-        changed[:, column] = changed[order, column]
-        return replace(places, numbers=changed)
-    texts = places.categories.copy()
-    texts[:, column - numbers] = texts[order, column - numbers]
-    return replace(places, categories=texts)
 
 
 def _rows(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,17 +48,18 @@ def explain_points(
     columns = chosen_species(predictor.vocabulary, species)
     wanted = [codes[column] for column in columns]
     covariates, labels = _read(table, section, codes)
+    names = [*section.covariates, *section.categorical]
     model = PointsOfSpecies(predictor.model, columns)
     axes = _axes(predictor, covariates, table)
     places = covariates.rows(some_places(len(covariates), PLACES, seed))
 
     def ask(axis: Axis, value: float | str) -> NDArray[np.float32]:
-        return model.answers(_replaced(places, section, axis.name, value))
+        return model.answers(places.with_column(names.index(axis.name), value))
 
     importance = covariate_importance(
         model.answers,
         covariates,
-        [*section.covariates, *section.categorical],
+        names,
         wanted,
         labels=None if labels is None else labels[:, columns],
         seed=seed,
@@ -113,16 +113,3 @@ def _axes(predictor: PointsPredictor, covariates: Covariates, table: Path) -> li
         Axis.of_categories(name, values.tolist(), words, str(table))
         for name, values, words in categories
     ]
-
-
-def _replaced(
-    places: Covariates, section: PointsSection, name: str, value: float | str
-) -> Covariates:
-    """The places with one covariate the same everywhere."""
-    if name in section.covariates:
-        numbers = places.numbers.copy()
-        numbers[:, list(section.covariates).index(name)] = value
-        return replace(places, numbers=numbers)
-    categories = places.categories.copy()
-    categories[:, list(section.categorical).index(name)] = value
-    return replace(places, categories=categories)
