@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from quadrat.engine import OnEpoch, Report
     from quadrat.experiment import CheckReport, Experiment
+    from quadrat.explanations import Explanations, Question
 
 _FAMILIES = {
     "ensemble": "quadrat.ensemble.family",
@@ -41,20 +41,6 @@ class Predictor(Protocol):
 
     def save(self, folder: Path) -> None:
         """Writes the model so that `load_run` finds it."""
-        ...
-
-
-class Explanations(Protocol):
-    """What explains the answers of a run."""
-
-    @property
-    def tables(self) -> Mapping[str, pl.DataFrame]:
-        """Tables by name."""
-        ...
-
-    @property
-    def sheets(self) -> Sequence[Any]:
-        """What is drawn, one a sample; see `quadrat.report.explanations`."""
         ...
 
 
@@ -91,20 +77,8 @@ class Family(Protocol):
         """
         ...
 
-    def explain(
-        self,
-        run: Run,
-        table: Path | None,
-        *,
-        method: str,
-        count: int,
-        species: Sequence[str] = (),
-        week: int | None = None,
-    ) -> Explanations:
-        """What explains the answers of a run: ``count`` samples of a table, or the run itself.
-
-        ``species`` and ``week`` choose the response curves of species runs.
-        """
+    def explain(self, run: Run, question: Question) -> Explanations:
+        """What explains the answers of a run."""
         ...
 
     def load(self, folder: Path) -> Predictor:

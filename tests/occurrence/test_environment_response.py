@@ -8,6 +8,7 @@ import pytest
 
 from quadrat import workflow
 from quadrat.errors import DataError, UsageError
+from quadrat.explanations import Question
 from quadrat.occurrence import family, training
 from quadrat.occurrence.predictor import OccurrencePredictor
 from quadrat.occurrence.responses.curves import PLACES, some_places
@@ -38,7 +39,7 @@ def predictor(run):
 
 
 def explained(run, table=None, **options):
-    return family.explain(run, table, method="auto", count=1, **options).tables
+    return family.explain(run, Question(table, **options)).tables
 
 
 def means(answers):

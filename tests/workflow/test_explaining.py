@@ -8,6 +8,7 @@ import pytest
 
 from quadrat.ensemble import family as ensembles
 from quadrat.errors import UsageError
+from quadrat.explanations import Question
 from quadrat.photos import family as photos
 from quadrat.runs import Run
 from quadrat.workflow import explain
@@ -15,13 +16,13 @@ from quadrat.workflow import explain
 
 def test_ensembles_are_explained_member_by_member(tmp_path: Path):
     with pytest.raises(UsageError, match="on the runs that it is made of"):
-        ensembles.explain(Run(tmp_path), None, method="auto", count=1)
+        ensembles.explain(Run(tmp_path), Question())
 
 
 def test_photos_have_no_response_curves(tmp_path: Path):
     for chosen in ({"species": ["kea"]}, {"week": 3}):
         with pytest.raises(UsageError, match="--species and --week choose response curves"):
-            photos.explain(Run(tmp_path), tmp_path, method="auto", count=1, **chosen)
+            photos.explain(Run(tmp_path), Question(tmp_path, **chosen))
 
 
 def test_no_samples_cannot_be_explained(tmp_path: Path):

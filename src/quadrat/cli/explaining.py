@@ -26,9 +26,12 @@ def explain(
         ),
     ] = None,
     method: Annotated[
-        str, typer.Option(help="Photos: auto, gradcam, rollout, occlusion or density.")
-    ] = "auto",
-    samples: Annotated[int, typer.Option(help="Photos: how many samples get a sheet.")] = 12,
+        str | None,
+        typer.Option(help="Photos: auto, gradcam, rollout, occlusion or density; else auto."),
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(help="Photos: how many samples get a sheet; else the first 12.")
+    ] = None,
     species: Annotated[
         str | None,
         typer.Option(metavar="NAME,NAME,…", help="Species: codes or names; else the first 12."),

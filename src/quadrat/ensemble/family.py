@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from quadrat.ensemble.schema import EnsembleExperiment
 from quadrat.ensemble.training import train
 from quadrat.errors import QuadratError, RunError, UsageError
 from quadrat.experiment import CheckReport
+from quadrat.explanations import Explanations, Question
 from quadrat.photos.evaluating import Answered, answer_table, score_table
 from quadrat.photos.predictions import Predictions
 from quadrat.photos.predictor import PhotosPredictor
@@ -46,15 +46,7 @@ def check(experiment: EnsembleExperiment) -> CheckReport:
         return CheckReport(errors=[str(error)])
 
 
-def explain(
-    run: Run,
-    table: Path | None,
-    *,
-    method: str,
-    count: int,
-    species: Sequence[str] = (),
-    week: int | None = None,
-) -> Any:
+def explain(run: Run, question: Question) -> Explanations:
     """Ensembles are explained member by member.
 
     Raises:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import polars as pl
+from typing import Any
 
 from quadrat.engine import OnEpoch, Report
 from quadrat.errors import RunError, UsageError
 from quadrat.experiment import CheckReport
+from quadrat.explanations import Explanations, Question
 from quadrat.occurrence import checking, training, trials
 from quadrat.occurrence.evaluating import evaluate_cells
 from quadrat.occurrence.points import family as points
@@ -64,32 +62,13 @@ def validation_score(
     return chosen(experiment, data, report=report)
 
 
-class Explanations(NamedTuple):
-    """What a run knows of its inputs: tables by name, and no pictures of samples."""
-
-    tables: Mapping[str, pl.DataFrame]
-    sheets: Sequence[Any] = ()
-
-
-def explain(
-    run: Run,
-    table: Path | None,
-    *,
-    method: str,
-    count: int,
-    species: Sequence[str] = (),
-    week: int | None = None,
-) -> Explanations:
+def explain(run: Run, question: Question) -> Explanations:
     """How answers follow what is known of places, and what that is worth.
 
     Args:
         run: The run.
-        table: Points: records, places or a survey. Networks that read the environment: places; by
-            default the run's own cells.
-        method: Of photos.
-        count: Of photos.
-        species: Names of the wanted species; by default the first ones.
-        week: Networks: one week, or 0 for the year, instead of the mean of four weeks.
+        question: Its table holds, for points, records, places or a survey; for networks that read
+            the environment, places instead of the run's own cells.
 
     Returns:
         ``importance`` and ``response``. A network's importance is that of its judged cells.
@@ -100,25 +79,26 @@ def explain(
         DataError: The table cannot be used.
         RunError: The run has not finished.
     """
-    if method != "auto":
-        raise UsageError("--method is for photos; leave it out for a run of species.")
+    if question.method is not None or question.samples is not None:
+        raise UsageError("--method and --samples are for photos; leave them out for species.")
     experiment = run.experiment()
     if isinstance(experiment, OccurrenceExperiment) and experiment.points:
-        if week is not None:
+        if question.week is not None:
             raise UsageError("--week is for networks of place and week; points have no weeks.")
-        if table is None:
+        if question.table is None:
             raise UsageError(
                 f"{run.folder} answers for points: give places with the covariates of training "
                 "with --data (records, places, or a survey)."
             )
         predictor = points.PointsPredictor.load(run.folder)
-        return Explanations(explain_points(predictor, table, species=species, seed=experiment.seed))
-    return _explain_network(run, table, species=species, week=week, seed=experiment.seed)
+        found = explain_points(
+            predictor, question.table, species=question.species, seed=experiment.seed
+        )
+        return Explanations(found)
+    return _explain_network(run, question, experiment.seed)
 
 
-def _explain_network(
-    run: Run, table: Path | None, *, species: Sequence[str], week: int | None, seed: int
-) -> Explanations:
+def _explain_network(run: Run, question: Question, seed: int) -> Explanations:
     predictor = OccurrencePredictor.load(run.folder)
     if predictor.known is None:
         raise UsageError(
@@ -129,7 +109,12 @@ def _explain_network(
     importance = run.path("importance.parquet")
     tables = {"importance": read_table(importance)} if importance.exists() else {}
     response = environment_response(
-        predictor, predictor.known, table, species=species, week=week, seed=seed
+        predictor,
+        predictor.known,
+        question.table,
+        species=question.species,
+        week=question.week,
+        seed=seed,
     )
     return Explanations({**tables, "response": response})
 

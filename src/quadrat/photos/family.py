@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from quadrat.errors import RunError, UsageError
+from quadrat.explanations import Explanations, Question
 from quadrat.photos import preparation
 from quadrat.photos.checking import check
 from quadrat.photos.evaluating import answer_table, score_table
@@ -17,9 +17,6 @@ from quadrat.photos.training import held_out_of, train
 from quadrat.photos.trials import data_key, prepare, validation_score
 from quadrat.runs import Run
 from quadrat.tables import write_table
-
-if TYPE_CHECKING:
-    from quadrat.photos.explain.explaining import Explanations
 
 __all__ = [
     "check",
@@ -66,29 +63,22 @@ def evaluate(run: Run, table: Path | None, into: Path | None = None) -> dict[str
     return score_table(run, experiment, answered, by_what=by_what)
 
 
-def explain(
-    run: Run,
-    table: Path | None,
-    *,
-    method: str,
-    count: int,
-    species: Sequence[str] = (),
-    week: int | None = None,
-) -> Explanations:
+def explain(run: Run, question: Question) -> Explanations:
     """Explains what a finished run says of a table; see `quadrat.photos.explain.explaining`.
 
     Raises:
         UsageError: There is no table, or the model cannot be explained so.
         DataError: The table cannot be used.
     """
-    if species or week is not None:
+    if question.species or question.week is not None:
         raise UsageError("--species and --week choose response curves, which species runs have.")
-    if table is None:
+    if question.table is None:
         raise UsageError("photos are explained one by one: give their table with --data.")
     from quadrat.photos.explain import explaining
 
     predictor = load(run.folder)
-    return explaining.explain(predictor, predictor.samples(table), method=method, count=count)
+    samples, count = predictor.samples(question.table), question.samples or explaining.SHEETS
+    return explaining.explain(predictor, samples, method=question.method, count=count)
 
 
 def load(folder: Path) -> PhotosPredictor:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from quadrat.errors import UsageError
+from quadrat.explanations import Question
 from quadrat.predictors import Run, family_of, load_run
 from quadrat.runs import read_json
 from quadrat.tables import write_table
@@ -18,8 +18,8 @@ def explain(
     *,
     out: Path | str,
     data: Path | str | None = None,
-    method: str = "auto",
-    samples: int = 12,
+    method: str | None = None,
+    samples: int | None = None,
     species: Sequence[str] = (),
     week: int | None = None,
 ) -> list[Path]:
@@ -31,8 +31,9 @@ def explain(
         data: Photos: a table as in training; known targets tell the importance of metadata.
             Points: records, places or a survey with the covariates. Networks that read the
             environment: places with columns of it, by default the run's own cells.
-        method: Photos only: ``rollout``, ``gradcam``, ``occlusion``, ``density`` or ``auto``.
-        samples: Photos only: how many samples get a sheet, the first ones of the table.
+        method: Photos only: ``rollout``, ``gradcam``, ``occlusion``, ``density``, or ``auto``, the
+            default, which goes by the head.
+        samples: Photos only: how many samples get a sheet, by default the first 12 of the table.
         species: Species only: codes or names of those to tell of; by default the first ones.
         week: Networks of place and week only: 1-48, or 0 for the whole year; by default the mean
             of four weeks of the year.
@@ -42,16 +43,14 @@ def explain(
 
     Raises:
         RunError: The run has not finished.
-        UsageError: The run's family cannot be explained so.
+        UsageError: The run cannot be explained so, or an option is not one of its family.
         UnknownNameError: The model does not know a species.
         DataError: The table cannot be used.
     """
-    if samples < 1:
-        raise UsageError(f"--samples {samples}: at least one sample must be explained.")
-    opened = load_run(run)
     table = None if data is None else Path(data)
-    family = family_of(opened.experiment())
-    found = family.explain(opened, table, method=method, count=samples, species=species, week=week)
+    question = Question(table, method=method, samples=samples, species=species, week=week)
+    opened = load_run(run)
+    found = family_of(opened.experiment()).explain(opened, question)
     paths = []
     for name, frame in found.tables.items():
         path = Path(out) / f"{name}.csv"

@@ -8,18 +8,19 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from quadrat.errors import DataError, UnknownNameError, UsageError
+from quadrat.explanations import Question
 from quadrat.occurrence import family
 from quadrat.occurrence.points.predictor import PointsPredictor
 from quadrat.occurrence.points.table import Covariates, read_covariates
 from quadrat.occurrence.responses.importance import covariate_importance
-from quadrat.occurrence.responses.points import PointsOfSpecies, explain_points
+from quadrat.occurrence.responses.points import explain_points
 from quadrat.predictors import load_run
 
 COVARIATES = ("temperature_c", "rain_mm", "soil")
 
 
 def explained(run, table, **options):
-    return family.explain(run, table, method="auto", count=1, **options).tables
+    return family.explain(run, Question(table, **options)).tables
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_some_species_are_answered_for_as_among_all(trained, region):
     predictor = load_run(trained.folder).predictor
     frame = pl.read_csv(region.surveys)
     covariates = read_covariates(frame, predictor.section, region.surveys)
-    some = PointsOfSpecies(predictor.model, [7, 0, 3]).answers(covariates)
+    some = predictor.model.answers(covariates, [7, 0, 3])
     whole = predictor.model.answers(covariates)[:, [7, 0, 3]]
     np.testing.assert_allclose(some, whole, atol=1e-6)
 
@@ -131,8 +132,9 @@ def test_what_cannot_be_is_refused(trained, few, tmp_path):
         explained(trained, None)
     with pytest.raises(UsageError, match="points have no weeks"):
         explained(trained, few, week=3)
-    with pytest.raises(UsageError, match="--method is for photos"):
-        family.explain(trained, few, method="gradcam", count=1)
+    for of_photos in ({"method": "gradcam"}, {"samples": 3}):
+        with pytest.raises(UsageError, match="--method and --samples are for photos"):
+            explained(trained, few, **of_photos)
     with pytest.raises(UnknownNameError, match="unknown species 'sp99'"):
         explained(trained, few, species=["sp99"])
     pl.read_csv(few).drop("rain_mm").write_csv(tmp_path / "dry.csv")

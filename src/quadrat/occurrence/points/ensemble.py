@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -89,10 +89,18 @@ class PointEnsemble:
     models: Mapping[str, PointModel]
     balanced: bool
 
-    def answers(self, covariates: Covariates) -> NDArray[np.float32]:
-        """Between 0 and 1, for every place and species ``(N, S)``."""
+    def answers(
+        self, covariates: Covariates, species: Sequence[int] | None = None
+    ) -> NDArray[np.float32]:
+        """Between 0 and 1, for every place and species ``(N, S)``.
+
+        Args:
+            covariates: Of the places.
+            species: Columns of the wanted ones; by default all.
+        """
         inputs = self.encoder.encoded(covariates)
-        total = sum(model.answers(inputs).astype(np.float64) for model in self.models.values())
+        found = (_answers(model, inputs, species) for model in self.models.values())
+        total = sum(each.astype(np.float64) for each in found)
         return (np.asarray(total) / len(self.models)).astype(np.float32)
 
     def save(self, folder: Path) -> None:
@@ -128,6 +136,16 @@ class PointEnsemble:
                     f"the {kind} in {folder} cannot be used: {error}".splitlines()[0]
                 ) from error
         return cls(PointEncoder.from_dict(described["encoder"]), models, balanced)
+
+
+def _answers(
+    model: PointModel, inputs: Inputs, species: Sequence[int] | None
+) -> NDArray[np.float32]:
+    if species is None:
+        return model.answers(inputs)
+    if isinstance(model, Forests):  # the trees of other species need not be walked
+        return model.of_species(species).answers(inputs)
+    return model.answers(inputs)[:, list(species)]
 
 
 def _model(

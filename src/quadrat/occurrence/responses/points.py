@@ -9,8 +9,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from quadrat.occurrence.points.ensemble import PointEnsemble
-from quadrat.occurrence.points.forest import Forests
 from quadrat.occurrence.points.predictor import PointsPredictor
 from quadrat.occurrence.points.sites import Labels, read_test
 from quadrat.occurrence.points.table import Covariates, read_covariates
@@ -49,15 +47,17 @@ def explain_points(
     wanted = [codes[column] for column in columns]
     covariates, labels = _read(table, section, codes)
     names = [*section.covariates, *section.categorical]
-    model = PointsOfSpecies(predictor.model, columns)
     axes = _axes(predictor, covariates, table)
     places = covariates.rows(some_places(len(covariates), PLACES, seed))
 
+    def answer(asked: Covariates) -> NDArray[np.float32]:
+        return predictor.model.answers(asked, columns)
+
     def ask(axis: Axis, value: float | str) -> NDArray[np.float32]:
-        return model.answers(places.with_column(names.index(axis.name), value))
+        return answer(places.with_column(names.index(axis.name), value))
 
     importance = covariate_importance(
-        model.answers,
+        answer,
         covariates,
         names,
         wanted,
@@ -65,32 +65,6 @@ def explain_points(
         seed=seed,
     )
     return {"response": response_table(axes, wanted, ask), "importance": importance}
-
-
-class PointsOfSpecies:
-    """The models of points, asked about some of their species; the cost of trees is theirs only.
-
-    Args:
-        model: The models of all species.
-        columns: The wanted species.
-    """
-
-    def __init__(self, model: PointEnsemble, columns: Sequence[int]) -> None:
-        forests = {
-            kind: each.of_species(columns)
-            for kind, each in model.models.items()
-            if isinstance(each, Forests)
-        }
-        self._all = {kind: each for kind, each in model.models.items() if kind not in forests}
-        self._some, self._columns = forests, list(columns)
-        self._encoder = model.encoder
-
-    def answers(self, covariates: Covariates) -> NDArray[np.float32]:
-        """As those of `PointEnsemble`, for every place and wanted species ``(N, S)``."""
-        inputs = self._encoder.encoded(covariates)
-        found = [model.answers(inputs)[:, self._columns] for model in self._all.values()]
-        found += [model.answers(inputs) for model in self._some.values()]
-        return np.asarray(np.stack(found).mean(axis=0, dtype=np.float64), dtype=np.float32)
 
 
 def _read(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from quadrat.engine import current_progress
 from quadrat.errors import UsageError
+from quadrat.explanations import Explanations
 from quadrat.photos.explain.covering import occlusion
 from quadrat.photos.explain.importance import permutation_importance
 from quadrat.photos.explain.looking import density, gradcam, rollout
@@ -21,6 +22,9 @@ from quadrat.photos.predictor import PhotosPredictor
 from quadrat.photos.samples.loading import Samples
 
 Array = NDArray[np.float64]
+
+SHEETS = 12
+"""How many samples are explained where nobody says."""
 
 _METHODS: Mapping[str, tuple[Callable[[Subject], Array], str]] = {
     "density": (density, "amount at each place; red is more"),
@@ -58,35 +62,25 @@ class Sheet:
     truth: Array
 
 
-@dataclass(frozen=True)
-class Explanations:
-    """What explains a table.
-
-    Attributes:
-        tables: By name: ``explanations``, and ``importance`` where it can be told.
-        sheets: One a sample.
-    """
-
-    tables: Mapping[str, pl.DataFrame]
-    sheets: Sequence[Sheet]
-
-
 def explain(
-    predictor: PhotosPredictor, samples: Samples, *, method: str = "auto", count: int = 12
+    predictor: PhotosPredictor, samples: Samples, *, method: str | None = None, count: int = SHEETS
 ) -> Explanations:
     """Explains what a model says of samples.
 
     Args:
         predictor: The model.
         samples: The samples; all of them tell the importance of metadata.
-        method: ``rollout``, ``gradcam``, ``occlusion``, ``density``, or ``auto``: densities where
-            the head has them, otherwise gradients.
+        method: ``rollout``, ``gradcam``, ``occlusion`` or ``density``; by default, or for
+            ``auto``, densities where the head has them, otherwise gradients.
         count: How many of them get a sheet: the first ones.
+
+    Returns:
+        Tables ``explanations``, and ``importance`` where it can be told; a `Sheet` a sample.
 
     Raises:
         UsageError: There is no such method, or the model cannot be explained by it.
     """
-    if method == "auto":
+    if method in (None, "auto"):
         heads = [member.network.head for member in predictor.members]
         method = "density" if isinstance(heads[0], DensityHead) else "gradcam"
     if method not in _METHODS:
