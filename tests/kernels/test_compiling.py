@@ -37,6 +37,7 @@ def test_where_nothing_can_be_written_it_is_not_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(compiling.platformdirs, "user_cache_path", lambda name: blocked / name)
     assert compiling._folder() is None
     monkeypatch.setattr(compiling, "_FOLDER", None)
+    assert not compiling.are_compiled()
 
     @compiling.kernel
     def doubled(numbers):
@@ -46,6 +47,18 @@ def test_where_nothing_can_be_written_it_is_not_kept(tmp_path, monkeypatch):
     numbers = np.array([1.0, 2.0])
     doubled(numbers)
     assert numbers.tolist() == [2, 4]
+
+
+def test_whether_kernels_are_compiled_is_known_before_they_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(compiling, "_FOLDER", tmp_path)
+    assert not compiling.are_compiled()
+
+    @compiling.serial_kernel
+    def total(numbers):
+        return numbers.sum()
+
+    assert total(np.arange(4.0)) == 6
+    assert compiling.are_compiled()
 
 
 def test_kernels_leave_the_number_of_threads_of_torch_alone():

@@ -50,6 +50,11 @@ def serial_kernel(function: Callable[P, R]) -> Callable[P, R]:
     return _compiled(function, parallel=False)
 
 
+def are_compiled() -> bool:
+    """Whether an earlier process kept machine code; else the first kernels take seconds."""
+    return _FOLDER is not None and any(_FOLDER.rglob("*.nbc"))
+
+
 def _compiled(function: Callable[P, R], *, parallel: bool) -> Callable[P, R]:
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(_FOLDER or "")

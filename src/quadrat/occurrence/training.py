@@ -49,6 +49,7 @@ def train(
         UsageError: The primary score is not one of this family.
         Stopped: A signal asked to stop; the state was saved.
     """
+    _announce_compiling()
     data = prepare(experiment)
     backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
     _record_start(run, experiment, data, backend)
@@ -116,6 +117,13 @@ def adjusted(
         device=backend.device,
         seed=experiment.seed,
     )
+
+
+def _announce_compiling() -> None:
+    from quadrat.kernels.compiling import are_compiled
+
+    if not are_compiled():
+        current_progress().note("compiling kernels: about 20 seconds, once on this machine")
 
 
 def _record_start(
