@@ -11,6 +11,7 @@ import json
 import math
 import os
 import secrets
+import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ FORMAT_VERSION = 1
 """The layout of run folders that this version writes; it reads this one and all before it."""
 
 HEARTBEAT_SECONDS = 5.0
+
+_BEGINNING = {"experiment.toml", "provenance.json", "status.json"}
+"""The files of a run that has done nothing yet."""
 
 
 @contextlib.contextmanager
@@ -204,6 +208,11 @@ class Run:
         folder = self.folder / "folds" / str(index)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def discard_if_unused(self) -> None:
+        """Removes the folder of a run that ended before it had done anything."""
+        if {path.name for path in self.folder.iterdir()} <= _BEGINNING:
+            shutil.rmtree(self.folder)
 
     def experiment(self) -> Experiment:
         """The resolved experiment of this run."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from quadrat import predictors, runs
 from quadrat.engine import current_progress, stops_gracefully
-from quadrat.errors import RunError
+from quadrat.errors import QuadratError, RunError, Stopped
 from quadrat.experiment import Experiment
 from quadrat.workflow.experiments import ExperimentSource, load_experiment
 from quadrat.workflow.provenance import provenance
@@ -47,7 +48,7 @@ def train(
     checked = load_experiment(experiment, overrides)
     run = _find_run(checked, Path(out), resume)
     family = predictors.family_of(checked)
-    with _marked(run, checked), stops_gracefully():
+    with _discarded_if_refused(run), _marked(run, checked), stops_gracefully():
         current_progress().note(f"run folder: {run.folder}")
         if is_main():
             run.write_experiment(checked)
@@ -131,7 +132,16 @@ def is_main() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
-def _marked(run: runs.Run, experiment: Experiment) -> Any:
-    from contextlib import nullcontext
+@contextlib.contextmanager
+def _discarded_if_refused(run: runs.Run) -> Iterator[None]:
+    """A run whose data cannot be used leaves no folder behind."""
+    try:
+        yield
+    except QuadratError as error:
+        if is_main() and not isinstance(error, Stopped):
+            run.discard_if_unused()
+        raise
 
-    return run.running(experiment) if is_main() else nullcontext()
+
+def _marked(run: runs.Run, experiment: Experiment) -> contextlib.AbstractContextManager[None]:
+    return run.running(experiment) if is_main() else contextlib.nullcontext()

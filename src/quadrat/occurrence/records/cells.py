@@ -146,7 +146,7 @@ def _read_table(path: Path, environment: Sequence[str] | None) -> pa.Table:
             schema, leaves = file.schema_arrow, [column.path for column in file.schema]
     except (pa.ArrowException, OSError) as error:
         raise DataError(
-            f"the table {path} is not a parquet file: {error}.",
+            f"the table {path} is not a parquet file: {str(error).rstrip('.')}.",
             fix="give the combined parquet: one row a cell, with week_1 … week_48.",
         ) from error
     check_week_columns(schema, path)
