@@ -61,11 +61,31 @@ def test_a_resolved_experiment_reads_back(tmp_path):
         ("split", {"validation": 0.0}, "split.validation"),
         ("score", {"weights": {"iiwi": 1.0}}, "no targets to weigh"),
         ("data", {"table": "t", "sample_fraction": 0.0}, "data.sample_fraction"),
+        ("labels", {"propagate": {"k": 1}}, r"k does nothing yet: set labels\.propagate\.on = true"),
+        (
+            "labels",
+            {"frequency_weight": {"min": 0.5, "pct_low": 1.0}},
+            r"min, pct_low do nothing yet: set labels\.frequency_weight\.on = true",
+        ),
     ],
 )
 def test_what_is_refused(section, keys, message):
     with pytest.raises(ExperimentError, match=message):
         parse({**BASE, section: keys})
+
+
+def test_keys_of_a_switch_may_be_put_aside_with_it_or_be_at_their_defaults():
+    switched = {"frequency_weight": {"min": 0.01}, "propagate": {"on": False, "k": 1}}
+    made = parse({**BASE, "labels": switched}).labels
+    assert made.frequency_weight.put_aside() == [] and made.propagate.put_aside() == ["k"]
+    on = parse({**BASE, "labels": {"propagate": {"k": 1}}}, ["labels.propagate.on=true"])
+    assert on.labels.propagate.put_aside() == []
+
+
+def test_zero_is_no_limit():
+    limits = {"max_spread": 0, "max_environment_distance": 0, "range_cap_km": 0}
+    made = parse({**BASE, "labels": {"max_species": 0, "propagate": {"on": True, **limits}}})
+    assert made.labels.max_species == made.labels.propagate.range_cap_km == 0
 
 
 def test_the_recipe_is_an_experiment(tmp_path):
@@ -87,7 +107,7 @@ def test_the_recipe_of_the_geomodel_writes_every_key_out():
     experiment = parse(tomllib.loads(recipe_text("geomodel")))
     for name in ("labels", "loss", "network"):
         section = getattr(experiment, name)
-        unset = {"max_species", "environment_input", "environment_dropout"}
+        unset = {"environment_input", "environment_dropout"}
         assert set(type(section).model_fields) - section.model_fields_set <= unset, name
 
 

@@ -40,6 +40,10 @@ def test_the_most_frequent_species_are_kept_and_watched_ones_first(records):
     assert watched.tally.surplus == 2
 
 
+def test_no_most_is_no_limit(records):
+    assert learnt(records, min_observations=5, max_species=0).species.tolist() == [0, 2, 3, 5]
+
+
 def test_counts_are_of_records_and_not_of_what_is_left_of_them(records):
     found = learnt(records, min_observations=12, max_observations=15)
     assert found.counts.tolist() == [30, 20, 25, 12]

@@ -70,7 +70,7 @@ class World:
                 for other in range(len(self.lat))
                 if len(rows[other * 48 + week]) >= section.min_observed
                 and self.distance_km(cell, other) <= section.max_radius_km
-                and self.unlike(cell, other) <= section.max_environment_distance
+                and self.unlike(cell, other) <= (section.max_environment_distance or np.inf)
             ]
             for _, other in sorted(near)[: section.k]:
                 for species in rows[other * 48 + week]:
@@ -90,7 +90,8 @@ class World:
             return 0.0
         lat, lon = lat_lon(unit_vectors(self.lat[homes], self.lon[homes]).mean(axis=0))
         radius = great_circle_km(lat, lon, self.lat[homes], self.lon[homes]).max()
-        return min(section.max_spread * max(radius, 50.0), section.range_cap_km)
+        of_range = section.max_spread * max(radius, 50.0) if section.max_spread else np.inf
+        return min(of_range, section.range_cap_km or np.inf)
 
 
 def sets(labels: LabelMatrix) -> list[set[int]]:
@@ -103,9 +104,9 @@ def sets(labels: LabelMatrix) -> list[set[int]]:
     seed=st.integers(0, 10**6),
     k=st.integers(1, 4),
     radius=st.sampled_from([300.0, 1000.0, 3000.0]),
-    spread=st.sampled_from([0.3, 1.0, 2.0]),
-    cap=st.sampled_from([150.0, 500.0, 5000.0]),
-    unlike=st.sampled_from([0.8, 2.0, 9.0]),
+    spread=st.sampled_from([0.0, 0.3, 1.0, 2.0]),
+    cap=st.sampled_from([0.0, 150.0, 500.0, 5000.0]),
+    unlike=st.sampled_from([0.0, 0.8, 2.0, 9.0]),
 )
 def test_it_is_what_the_definition_says(seed, k, radius, spread, cap, unlike):
     section = PropagateSection(
@@ -119,6 +120,21 @@ def test_it_is_what_the_definition_says(seed, k, radius, spread, cap, unlike):
     )
     world = World(seed)
     assert sets(world.propagate(section)) == world.by_hand(section)
+
+
+def test_without_limits_all_species_of_the_similar_places_are_taken_over():
+    """Cells around the globe, one of which knows nothing of its environment."""
+    world = World(2, spread=60.0)
+    world.values[3] = np.nan
+    none = {"max_spread": 0.0, "range_cap_km": 0.0, "max_environment_distance": 0.0}
+    section = PropagateSection(on=True, k=50, min_observed=4, max_radius_km=20_100.0, **none)
+    found, rows = sets(world.propagate(section)), sets(world.labels)
+    for week in range(WEEKS_USED):
+        samples = range(week, len(rows), 48)
+        observed = [rows[sample] for sample in samples if len(rows[sample]) >= 4]
+        for sample in samples:
+            grown = rows[sample].union(*observed)
+            assert found[sample] == (rows[sample] if rows[sample] in observed else grown)
 
 
 def test_many_small_parts_are_one_whole(monkeypatch):

@@ -117,7 +117,7 @@ def _choose(counts: Counts, section: LabelsSection, first: Counts) -> tuple[Coun
         )
     later = ~np.isin(frequent, first)
     order = np.lexsort((frequent, -counts[frequent], later))
-    chosen = np.sort(frequent[order[: section.max_species]])
+    chosen = np.sort(frequent[order[: section.max_species or None]])
     rare = int(((counts > 0) & (counts < least)).sum())
     return chosen, {"rare": rare, "surplus": len(frequent) - len(chosen)}
 

@@ -51,7 +51,8 @@ def propagate(labels: LabelMatrix, cells: TrainingCells, section: PropagateSecti
 
     *Nearest* is in environment, among the observed cells within ``max_radius_km`` and
     ``max_environment_distance``. A species passes if a record of it (of any week, before
-    propagation) lies within ``min(max_spread · range radius, range_cap_km)``.
+    propagation) lies within ``min(max_spread · range radius, range_cap_km)``. Each of these three
+    limits is none where it is 0.
 
     Args:
         labels: All weeks of the training cells, 48 rows a cell.
@@ -72,15 +73,23 @@ def _richer(
 
     places = unit_vectors(cells.lat, cells.lon)
     presence = _in_any_week(labels)
-    limits = np.minimum(section.max_spread * range_radii(presence, places), section.range_cap_km)
-    # A donor has the species and lies within max_radius_km, so a greater limit changes nothing.
-    reach = Reach(presence, places, np.minimum(limits, section.max_radius_km))
+    reach = Reach(presence, places, _limits_km(presence, places, section))
     neighbours = _Neighbours(places, cells, section)
     for part in _parts(neighbours, reach):
         donors = neighbours.donors(part)
         lists = (labels.indptr, labels.indices)
         found = united((donors.indptr, donors.indices), lists, reach.within(part), WEEKS)
         yield LabelMatrix(*found, labels.columns)
+
+
+def _limits_km(presence: sparse.csr_array, places: Floats, section: PropagateSection) -> Floats:
+    """How near a record of each species must be ``(S,)``."""
+    # A donor has the species and lies within max_radius_km, so a greater limit changes nothing.
+    least = min(section.max_radius_km, section.range_cap_km or np.inf)
+    limits = np.full(presence.shape[1], least)
+    if section.max_spread:
+        limits = np.minimum(limits, section.max_spread * range_radii(presence, places))
+    return limits
 
 
 class _Neighbours:
@@ -130,7 +139,7 @@ class _Neighbours:
         pairs = tree.sparse_distance_matrix(self.tree, self.radius, output_type="ndarray")
         taker, giver = takers[pairs["i"]], self.givers[pairs["j"]]
         distance = self.environment.distances(part.start + taker, giver)
-        near = distance <= self.section.max_environment_distance
+        near = distance <= (self.section.max_environment_distance or np.inf)
         taker, giver, distance = taker[near], giver[near], distance[near]
         order = np.lexsort((giver, distance, taker))
         return taker[order], giver[order]
