@@ -137,6 +137,11 @@ def closest(name: str, known: Iterable[str]) -> str:
     return f" Did you mean '{folded[match[0]]}'?" if match else ""
 
 
+def counted(count: int, singular: str, plural: str = "") -> str:
+    """A number with its noun."""
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
 def _listed(lines: Sequence[str]) -> str:
     shown = [f"  - {line}" for line in lines[:_SHOWN]]
     if len(lines) > _SHOWN:

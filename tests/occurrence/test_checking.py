@@ -1,4 +1,9 @@
+import pytest
+
+from quadrat.experiment import CheckReport
 from quadrat.occurrence.family import check
+from quadrat.occurrence.findings import findings
+from quadrat.occurrence.samples.dataset import prepare
 
 from .tables import columns, random_lists, write
 
@@ -19,7 +24,7 @@ def test_names_that_are_missing_are_told(experiment, tmp_path):
     taxonomy.write_text("species_code,sci_name,com_name\nnobody,Nemo nemo,Nobody\n")
     report = check(experiment(data={"taxonomy": str(taxonomy), "watchlist": ["nobody"]}))
     assert any("not in the taxonomy" in line for line in report.warnings)
-    assert any("1 watch-list species are not learnt: nobody" in line for line in report.warnings)
+    assert any("1 watch-list species is not learnt: nobody" in line for line in report.warnings)
 
 
 def test_what_stops_training_is_an_error(experiment, tmp_path):
@@ -61,3 +66,57 @@ def test_watched_species_without_records_in_a_part(experiment, planet):
     codes = planet.watchlist.read_text().split()
     report = check(experiment(data={"watchlist": codes, "sample_fraction": 0.05}))
     assert any("watch-list species have no record in validation" in w for w in report.warnings)
+
+
+@pytest.fixture
+def told(experiment):
+    """The findings about an experiment of these sections."""
+
+    def look(**sections) -> CheckReport:
+        made = experiment(**sections)
+        return findings(made, prepare(made), None)
+
+    return look
+
+
+def only(report, words):
+    found = [line for line in report.warnings if words in line]
+    assert len(found) == 1, report.warnings
+    return found[0]
+
+
+def test_a_code_that_is_named_twice_is_watched_once(told, planet):
+    code = planet.watchlist.read_text().split()[0]
+    twice, once = (told(data={"watchlist": [code] * times}).warnings for times in (2, 1))
+    assert twice == once
+
+
+def test_synonyms_that_match_nothing_are_told(told, planet, tmp_path):
+    codes = [row.split(",")[0] for row in planet.taxonomy.read_text().splitlines()[1:]]
+    table = tmp_path / "synonyms.csv"
+    rows = [("tpyo", codes[0]), ("older", "old"), (codes[1], "older"), (codes[2], "split")]
+    table.write_text("old,new\n" + "".join(f"{old},{new}\n" for old, new in rows))
+    report = told(data={"synonyms": str(table)})
+    assert only(report, "data.synonyms").endswith(
+        "1 of 4 rows does nothing, as the table has no such old species: 'tpyo' (row 2)"
+    )
+    changes = {row["key"]: row["number"] for row in report.tables["left out and added"]}
+    assert changes["data.synonyms"] == 3
+    table.write_text(f"old,new\n{codes[1]},older\n")
+    assert "data.synonyms" not in str(told(data={"synonyms": str(table)}).warnings)
+
+
+def test_keys_that_change_nothing_are_told(told):
+    many = {"kind": "assume-negative", "neg_samples": 500}
+    line = only(told(loss=many), "loss.neg_samples = 500 draws nothing")
+    assert line.endswith("species are learnt: all are computed, as with 0")
+    nothing = {"data": {"environment": []}}
+    told_of = told(**nothing, network={"environment_weight": 0.5})
+    assert "nothing: there is no environment to predict (data.environment = [])" in only(
+        told_of, "network.environment_weight = 0.5"
+    )
+    aside = told(**nothing, labels={"propagate": {"on": False, "k": 3, "max_radius_km": 5.0}})
+    assert only(aside, "labels.propagate.on = false").endswith("k, max_radius_km there do nothing")
+    few = {"kind": "assume-negative", "neg_samples": 4}
+    usual = str(told(loss=few).warnings + told(**nothing).warnings)
+    assert "nothing" not in usual

@@ -61,7 +61,11 @@ def test_a_resolved_experiment_reads_back(tmp_path):
         ("split", {"validation": 0.0}, "split.validation"),
         ("score", {"weights": {"iiwi": 1.0}}, "no targets to weigh"),
         ("data", {"table": "t", "sample_fraction": 0.0}, "data.sample_fraction"),
-        ("labels", {"propagate": {"k": 1}}, r"k does nothing yet: set labels\.propagate\.on = true"),
+        (
+            "labels",
+            {"propagate": {"k": 1}},
+            r"k does nothing yet: set labels\.propagate\.on = true",
+        ),
         (
             "labels",
             {"frequency_weight": {"min": 0.5, "pct_low": 1.0}},

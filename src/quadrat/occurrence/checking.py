@@ -23,6 +23,7 @@ from quadrat.occurrence.objective import SpeciesObjective
 from quadrat.occurrence.samples.batches import SampleBatches
 from quadrat.occurrence.samples.dataset import OccurrenceData, prepare
 from quadrat.occurrence.schema import OccurrenceExperiment
+from quadrat.occurrence.transfer.starting import Start
 
 _TIMED_STEPS = 4
 
@@ -35,17 +36,16 @@ def check(experiment: OccurrenceExperiment) -> CheckReport:
     try:
         data = prepare(experiment)
         objective = make_objective(experiment, data)
-        start = _start(experiment, data)
-        estimates = _estimates(experiment, data, objective)
+        start = read_start(experiment, data)
+        estimates = _estimates(experiment, data, objective, start)
     except QuadratError as error:
         return CheckReport(errors=[str(error)])
-    report = findings(experiment, data)
-    return replace(report, facts=report.facts | start | estimates)
+    report = findings(experiment, data, start)
+    return replace(report, facts=report.facts | _told(start, data) | estimates)
 
 
-def _start(experiment: OccurrenceExperiment, data: OccurrenceData) -> dict[str, str]:
+def _told(start: Start | None, data: OccurrenceData) -> dict[str, str]:
     """What becomes of the species of the run that training starts from, if it starts from one."""
-    start = read_start(experiment, data)
     if start is None:
         return {}
     found = start.describe(data.vocabulary)
@@ -55,10 +55,13 @@ def _start(experiment: OccurrenceExperiment, data: OccurrenceData) -> dict[str, 
 
 
 def _estimates(
-    experiment: OccurrenceExperiment, data: OccurrenceData, objective: SpeciesObjective
+    experiment: OccurrenceExperiment,
+    data: OccurrenceData,
+    objective: SpeciesObjective,
+    start: Start | None,
 ) -> dict[str, str]:
     backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
-    network, _ = build_network(experiment, data, read_start(experiment, data))
+    network, _ = build_network(experiment, data, start)
     samples = training_samples(experiment, data)
     batches = training_batches(experiment, data, samples, backend)
     seconds = _seconds_per_step(network, objective, batches, backend)

@@ -13,10 +13,14 @@ from scipy.spatial import cKDTree
 from quadrat.experiment import CheckReport
 from quadrat.geo import EARTH_RADIUS_KM, unit_vectors
 from quadrat.occurrence.records.cells import CellTable
+from quadrat.occurrence.records.reading import synonym_use
+from quadrat.occurrence.records.synonyms import SynonymUse
 from quadrat.occurrence.records.taxonomy import read_watchlist
 from quadrat.occurrence.samples.dataset import OccurrenceData, sample_rows
 from quadrat.occurrence.samples.partition import Partition
 from quadrat.occurrence.schema import WATCHLIST, OccurrenceExperiment
+from quadrat.occurrence.transfer.starting import Start
+from quadrat.occurrence.unheard import unheard
 
 _SHOWN_CODES = 10
 _FEW_BLOCKS = 20
@@ -24,16 +28,26 @@ _NEIGHBOUR = 1.5
 """Cells are neighbours within so many times the usual distance to the nearest cell."""
 
 
-def findings(experiment: OccurrenceExperiment, data: OccurrenceData) -> CheckReport:
-    """What a user should know of the records, before or after training."""
+def findings(
+    experiment: OccurrenceExperiment, data: OccurrenceData, start: Start | None
+) -> CheckReport:
+    """What a user should know of the records, before or after training.
+
+    Args:
+        experiment: The experiment.
+        data: What `prepare` made of it.
+        start: The run that training starts from, if there is one.
+    """
     leaks = _leakage(data)
+    synonyms = synonym_use(experiment.data, data.table)
+    idle = unheard(experiment, data, synonyms, start)
     return CheckReport(
-        warnings=_warnings(experiment, data, leaks),
+        warnings=_warnings(experiment, data, leaks) + idle,
         facts=_facts(experiment, data),
         tables={
             "parts": _parts(data),
             "distance to training cells": leaks,
-            "left out and added": _changes(experiment, data),
+            "left out and added": _changes(experiment, data, synonyms),
         },
     )
 
@@ -121,13 +135,21 @@ def _km(chords: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.clip(chords / 2, 0, 1)))
 
 
-def _changes(experiment: OccurrenceExperiment, data: OccurrenceData) -> list[dict[str, Any]]:
+def _changes(
+    experiment: OccurrenceExperiment, data: OccurrenceData, synonyms: SynonymUse | None
+) -> list[dict[str, Any]]:
     """What each key left out or added."""
     tally, section = data.tally, experiment.labels
     used = sum(len(cells) for cells in data.partition.parts().values())
     absent = len(data.table.codes) - len(data.vocabulary) - tally.rare - tally.surplus
     weights = data.label_weights
+    rows = 0 if synonyms is None else synonyms.rows
     lines = [
+        (
+            "data.synonyms",
+            rows - (0 if synonyms is None else len(synonyms.idle)),
+            f"of {rows:,} rows are about species of the table",
+        ),
         ("data.sample_fraction, data.ocean_rate", len(data.table) - used, "cells left out"),
         ("split", absent, "species without a training sample"),
         (
@@ -161,7 +183,8 @@ def _warnings(
     found = []
     if data.unnamed:
         found.append(
-            f"{len(data.unnamed)} species are not in the taxonomy and bear their codes as names: "
+            f"{_species(data.unnamed, 'is', 'are')} not in the taxonomy; the code stands for the "
+            f"names: "
             f"{_some(data.unnamed)}"
         )
     found += _watch_list_warnings(experiment, data)
@@ -187,7 +210,7 @@ def _warnings(
 def _watch_list_warnings(experiment: OccurrenceExperiment, data: OccurrenceData) -> list[str]:
     missing = missing_watched(data.table, data.partition, experiment.data.watchlist)
     found = [
-        f"{len(codes)} watch-list species have no record in {part}: {_some(codes)}"
+        f"{_species(codes, 'has', 'have', 'watch-list ')} no record in {part}: {_some(codes)}"
         for part, codes in missing.items()
     ]
     watched = read_watchlist(experiment.data.watchlist)
@@ -197,8 +220,13 @@ def _watch_list_warnings(experiment: OccurrenceExperiment, data: OccurrenceData)
         code for code in watched if code not in known and (watched != WATCHLIST or code in there)
     ]
     if unlearnt:
-        found.append(f"{len(unlearnt)} watch-list species are not learnt: {_some(unlearnt)}")
+        told = _species(unlearnt, "is", "are", "watch-list ")
+        found.append(f"{told} not learnt: {_some(unlearnt)}")
     return found
+
+
+def _species(codes: Sequence[str], one: str, several: str, kind: str = "") -> str:
+    return f"{len(codes)} {kind}species {one if len(codes) == 1 else several}"
 
 
 def _some(codes: Sequence[str]) -> str:

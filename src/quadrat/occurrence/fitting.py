@@ -21,6 +21,7 @@ from quadrat.errors import UsageError
 from quadrat.occurrence.network.model import NetworkSpec
 from quadrat.occurrence.network.species_network import OccurrenceNetwork
 from quadrat.occurrence.objective import SpeciesObjective
+from quadrat.occurrence.records.reading import known_species
 from quadrat.occurrence.records.taxonomy import read_watchlist
 from quadrat.occurrence.samples.batches import SampleBatches
 from quadrat.occurrence.samples.dataset import OccurrenceData, SampleSet
@@ -111,7 +112,8 @@ def read_start(experiment: OccurrenceExperiment, data: OccurrenceData) -> Start 
     """The run that training starts from, if the experiment names one."""
     if experiment.start.run is None:
         return None
-    return Start.read(experiment.start, data.vocabulary)
+    known = {*data.table.codes, *(known_species(experiment.data) or {})}
+    return Start.read(experiment.start, data.vocabulary, known)
 
 
 def build_network(

@@ -22,6 +22,7 @@ from quadrat.occurrence.records.reading import known_species
 from quadrat.occurrence.records.taxonomy import make_vocabulary
 from quadrat.occurrence.samples.dataset import OccurrenceData, left_out, prepare
 from quadrat.occurrence.schema import OccurrenceExperiment
+from quadrat.occurrence.transfer.starting import Start
 from quadrat.occurrence.writing import write_model_and_scores
 from quadrat.runs import History, Run, read_json, write_json
 
@@ -52,8 +53,8 @@ def train(
     _announce_compiling()
     data = prepare(experiment)
     backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
-    _record_start(run, experiment, data, backend)
-    report = findings(experiment, data)
+    start = _record_start(run, experiment, data, backend)
+    report = findings(experiment, data, start)
     if backend.is_main:
         write_json(run.path("check.json"), report.to_dict())
     for warning in report.warnings:
@@ -128,15 +129,15 @@ def _announce_compiling() -> None:
 
 def _record_start(
     run: Run, experiment: OccurrenceExperiment, data: OccurrenceData, backend: Backend
-) -> None:
-    """Writes what became of the species of the run that training starts from.
+) -> Start | None:
+    """Writes what became of the species of the run that training starts from, and gives it.
 
     Raises:
         RunError: That run has changed since this training began.
     """
     start, path = read_start(experiment, data), run.path("start.json")
     if start is None:
-        return
+        return None
     if path.exists() and read_json(path)["weights"] != start.sha256:
         raise RunError(
             f"{start.folder} has changed since {run.folder} began to learn from it. Put it back, "
@@ -144,6 +145,7 @@ def _record_start(
         )
     if backend.is_main:
         write_json(path, start.describe(data.vocabulary))
+    return start
 
 
 def _with_kept_species(

@@ -11,6 +11,7 @@ from quadrat import workflow
 from quadrat.engine import Backend
 from quadrat.errors import DataError, ExperimentError, RunError, Stopped
 from quadrat.occurrence import fitting, training
+from quadrat.occurrence.findings import findings
 from quadrat.occurrence.predictor import OccurrencePredictor
 from quadrat.occurrence.records.taxonomy import Species, Vocabulary
 from quadrat.occurrence.samples.dataset import prepare
@@ -200,7 +201,7 @@ def vocabulary(*codes: str) -> Vocabulary:
 def test_species_match_by_code_then_by_synonym(tmp_path):
     table = tmp_path / "synonyms.csv"
     table.write_text("old,new\nCorvus Bruna,north\nb,south\nc,merged\nd,merged\nc,a\n")
-    renamed = read_renamed(table, OLD)
+    renamed = read_renamed(table, OLD, {"merged", "north", "south"})
     assert renamed == {"north": [1], "south": [1], "merged": [2, 3], "a": [2]}
     new = vocabulary("a", "merged", "north", "other", "south")
     match = SpeciesMatch.of(OLD, new, renamed)
@@ -208,14 +209,40 @@ def test_species_match_by_code_then_by_synonym(tmp_path):
     assert match.new == [3] and match.left == ()
     assert match.by_synonym == {"merged": ("c", "d"), "north": ("b",), "south": ("b",)}
     assert SpeciesMatch.of(OLD, vocabulary("b"), {}).left == (0, 2, 3)
+    assert match.idle == ("'c' → 'a' (that run knows 'a' itself)",)
+    rarer = SpeciesMatch.of(OLD, vocabulary("merged", "north"), {**renamed, "a": []})
+    assert rarer.idle == ("'b' → 'south' (it is not learnt)",)
 
 
 def test_synonyms_of_nobody(tmp_path):
     table = tmp_path / "synonyms.csv"
     table.write_text("old,new\nb,\nzz,north\n")
     with pytest.raises(DataError) as caught:
-        read_renamed(table, OLD)
+        read_renamed(table, OLD, {"north"})
     assert "row 2" in str(caught.value) and "row 3: 'zz' → 'north'" in str(caught.value)
+
+
+def test_new_codes_that_nobody_knows(tmp_path):
+    table = tmp_path / "synonyms.csv"
+    table.write_text("old,new\nb,nroth\nc,a\nd,north\n")
+    with pytest.raises(DataError) as caught:
+        read_renamed(table, OLD, {"north"})
+    assert "row 2: 'b' → 'nroth'. Did you mean 'north'?" in str(caught.value)
+    assert "row 3" not in str(caught.value) and "row 4" not in str(caught.value)
+
+
+def test_synonyms_that_come_to_nothing_are_told(tuned, base, tmp_path):
+    known = asked(base)[0]
+    table = tmp_path / "synonyms.csv"
+    table.write_text(f"old,new\n{known[0]},{known[1]}\n")
+    made = tuned(start={"synonyms": str(table)})
+    data = prepare(made)
+    warnings = findings(made, data, fitting.read_start(made, data)).warnings
+    said = [line for line in warnings if line.startswith("start.synonyms: 1 row does nothing")]
+    assert len(said) == 1 and f"'{known[0]}' → '{known[1]}'" in said[0]
+    table.write_text(f"old,new\n{known[0]},never\n")
+    with pytest.raises(DataError, match="row 2"):
+        fitting.read_start(made, data)
 
 
 def test_an_imported_model_goes_on_learning(experiment, planet, tmp_path):

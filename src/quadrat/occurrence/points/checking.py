@@ -66,7 +66,10 @@ def _warnings(section: PointsSection, data: PointData) -> list[str]:
             f"{', '.join(rare[:_SHOWN])}{more}"
         )
     if data.unnamed:
-        found.append(f"{len(data.unnamed)} species are not in the taxonomy and bear their codes")
+        verb = "is" if len(data.unnamed) == 1 else "are"
+        found.append(
+            f"{len(data.unnamed)} species {verb} not in the taxonomy; the code stands for the names"
+        )
     if section.kind == "presence-only" and section.background != "target-group":
         found.append(
             f"background = '{section.background}' takes the habits of observers for the "

@@ -6,7 +6,7 @@ No Python object is made for a positive.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ def _is_text_list(kind: pa.DataType) -> bool:
 
 def read_species_lists(
     table: pa.Table, path: Path, synonyms: Mapping[str, str]
-) -> tuple[tuple[str, ...], LabelMatrix]:
+) -> tuple[tuple[str, ...], LabelMatrix, tuple[str, ...]]:
     """The species codes that occur, sorted, and the positives of every cell and week.
 
     Args:
@@ -72,13 +72,14 @@ def read_species_lists(
         synonyms: Old code → new code, for which its records count.
 
     Returns:
-        The codes, and labels whose row is ``cell * 48 + week - 1``.
+        The codes, labels whose row is ``cell * 48 + week - 1``, and the old codes that occurred.
 
     Raises:
         DataError: There are no species, or codes that cannot be.
     """
     columns = [_decoded(table.column(name), name, path) for name in WEEK_COLUMNS]
-    if synonyms:
+    renamed = sorted(synonyms.keys() & _occurring(columns)) if synonyms else []
+    if renamed:
         columns = [(n, places, _renamed(codes, synonyms)) for n, places, codes in columns]
     every = pc.unique(pa.concat_arrays([dictionary for _, _, dictionary in columns]))
     codes = every.take(pc.sort_indices(every))
@@ -98,7 +99,7 @@ def read_species_lists(
     names: list[str] = codes.to_pylist()
     if len(seen) < len(names):
         matrix, names = matrix.restricted(seen), [names[column] for column in seen]
-    return tuple(names), matrix
+    return tuple(names), matrix, tuple(renamed)
 
 
 def _decoded(
@@ -121,6 +122,14 @@ def _decoded(
             fix="remove the empty entries from these lists.",
         )
     return lengths, as_series(values.indices).to_numpy(), values.dictionary.cast(pa.string())
+
+
+def _occurring(columns: Sequence[tuple[Any, NDArray[np.integer], Any]]) -> set[str]:
+    """The codes that stand in the lists; a dictionary may hold others too."""
+    found: set[str] = set()
+    for _, positions, dictionary in columns:
+        found.update(dictionary.take(pa.array(np.unique(positions))).to_pylist())
+    return found
 
 
 def _renamed(codes: Any, synonyms: Mapping[str, str]) -> Any:

@@ -49,6 +49,7 @@ class CellTable:
         labels: The positives; row ``cell * 48 + week - 1``, column by ``codes``.
         water: Share of water ``(C,)``, NaN where unknown.
         years: The year of each row ``(C,)``, or None where the table has no years.
+        renamed: The old codes that occurred and whose records count for others by synonyms.
     """
 
     path: Path
@@ -61,6 +62,7 @@ class CellTable:
     labels: LabelMatrix
     water: NDArray[np.float64]
     years: NDArray[np.int64] | None = None
+    renamed: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.lat)
@@ -120,7 +122,7 @@ def read_cells(
     names = _environment_columns(table.schema, path, environment)
     values = [as_floats(table.column(name)) for name in names]
     _check_finite(values, names, path)
-    codes, labels = read_species_lists(table, path, synonyms or {})
+    codes, labels, renamed = read_species_lists(table, path, synonyms or {})
     water = _water(table)
     del table
     pa.default_memory_pool().release_unused()  # arrow would keep as much as the file took
@@ -135,6 +137,7 @@ def read_cells(
         labels=labels,
         water=water,
         years=years,
+        renamed=renamed,
     )
 
 

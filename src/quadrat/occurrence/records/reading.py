@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from quadrat.occurrence.records.cells import CellTable, read_cells
-from quadrat.occurrence.records.synonyms import read_synonyms
+from quadrat.occurrence.records.synonyms import SynonymUse, read_synonyms
 from quadrat.occurrence.records.taxonomy import Species, read_taxonomy
 from quadrat.occurrence.schema import DataSection
 
@@ -26,6 +26,13 @@ def read_records(
     """
     synonyms = read_synonyms(data.synonyms, known_species(data)) if data.synonyms else None
     return read_cells(table or data.cells, environment=environment, synonyms=synonyms)
+
+
+def synonym_use(data: DataSection, table: CellTable) -> SynonymUse | None:
+    """What the synonyms of an experiment did to the table it read, if it has synonyms."""
+    if data.synonyms is None:
+        return None
+    return SynonymUse.of(data.synonyms, known_species(data), table.renamed)
 
 
 def known_species(data: DataSection) -> Mapping[str, Species] | None:

@@ -129,13 +129,13 @@ def read_taxonomy(path: Path) -> dict[str, Species]:
 
 
 def read_watchlist(watchlist: Sequence[str] | Path) -> tuple[str, ...]:
-    """The codes of a watch list: given, or read from a file with one code a line.
+    """The codes of a watch list, each once: given, or read from a file with one code a line.
 
     Raises:
         DataError: The file does not exist, or is empty.
     """
     if not isinstance(watchlist, Path):
-        return tuple(watchlist)
+        return tuple(dict.fromkeys(watchlist))
     if not watchlist.is_file():
         raise DataError(f"the watch list {watchlist} does not exist.", fix="see data.watchlist.")
     codes = [line.strip() for line in watchlist.read_text(encoding="utf-8-sig").splitlines()]

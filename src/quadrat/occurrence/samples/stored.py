@@ -92,6 +92,7 @@ def to_arrays(data: OccurrenceData) -> tuple[dict[str, NDArray[Any]], dict[str, 
         arrays |= {f"{name}_indptr": labels.indptr, f"{name}_indices": labels.indices}
     plain = {
         "codes": table.codes,
+        "renamed": table.renamed,
         "environment_names": table.environment_names,
         "species": [astuple(species) for species in data.vocabulary.species],
         "unnamed": data.unnamed,
@@ -119,6 +120,7 @@ def from_arrays(
             path=table,
             environment_names=tuple(plain["environment_names"]),
             codes=tuple(plain["codes"]),
+            renamed=tuple(plain["renamed"]),
             labels=labels("records", len(plain["codes"])),
             **given,
         ),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quadrat.errors import DataError
+from quadrat.errors import DataError, closest
 from quadrat.occurrence.records.taxonomy import Species, Vocabulary
 from quadrat.tables import FIRST_ROW, read_table, require_columns
 
@@ -21,11 +21,13 @@ class SpeciesMatch:
         sources: The old columns of each new species; none: it is new.
         by_synonym: New code → old codes, for those that a table of synonyms names.
         left: Old columns that no new species was.
+        idle: Synonyms that nothing came of, in words.
     """
 
     sources: tuple[tuple[int, ...], ...]
     by_synonym: Mapping[str, tuple[str, ...]]
     left: tuple[int, ...]
+    idle: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, old: Vocabulary, new: Vocabulary, synonyms: Mapping[str, list[int]]) -> Any:
@@ -46,7 +48,15 @@ class SpeciesMatch:
             if columns and code not in same
         }
         taken = {column for columns in sources for column in columns}
-        return cls(sources, named, tuple(n for n in range(len(old)) if n not in taken))
+        left = tuple(n for n in range(len(old)) if n not in taken)
+        idle = (
+            f"'{old.codes[column]}' → '{code}' "
+            + (f"(that run knows '{code}' itself)" if code in same else "(it is not learnt)")
+            for code, columns in synonyms.items()
+            if code not in named
+            for column in columns
+        )
+        return cls(sources, named, left, tuple(idle))
 
     @property
     def new(self) -> list[int]:
@@ -54,30 +64,35 @@ class SpeciesMatch:
         return [column for column, old in enumerate(self.sources) if not old]
 
 
-def read_renamed(path: Path, old: Vocabulary) -> dict[str, list[int]]:
+def read_renamed(path: Path, old: Vocabulary, known: Collection[str]) -> dict[str, list[int]]:
     """Reads a table of what old species are called now.
 
     Args:
         path: It has the columns ``old`` (a code or scientific name) and ``new`` (a code).
         old: The species of the run.
+        known: The codes that new species may have, besides those of the run.
 
     Returns:
         New code → old columns.
 
     Raises:
-        DataError: Values are blank, or old names that the run does not know.
+        DataError: Values are blank, old names that the run does not know, or new codes that nobody
+            knows.
     """
     frame = read_table(path)
     require_columns(frame, ("old", "new"), path, key="start.synonyms")
     places = {s.scientific.casefold(): n for n, s in enumerate(old.species)}
     places |= {s.code.casefold(): n for n, s in enumerate(old.species)}
     found: dict[str, list[int]] = defaultdict(list)
-    problems = []
+    problems, strangers = [], []
+    codes = {*known, *old.codes}
     for number, (name, code) in enumerate(frame.select("old", "new").rows(), FIRST_ROW):
         column = places.get(str(name or "").strip().casefold())
         target = str(code if code is not None else "").strip()
         if column is None or not target:
             problems.append(f"row {number}: '{name}' → '{code}'")
+        elif target not in codes:
+            strangers.append(f"row {number}: '{name}' → '{target}'.{closest(target, codes)}")
         elif column not in found[target]:
             found[target].append(column)
     if problems:
@@ -85,6 +100,12 @@ def read_renamed(path: Path, old: Vocabulary) -> dict[str, list[int]]:
             f"{path}: old must be a species of the run to start from, and new must not be blank.",
             problems,
             fix="old is a code or scientific name of the run's labels.txt; remove other rows.",
+        )
+    if strangers:
+        raise DataError(
+            f"{path}: new must be a code of the table of cells or of the taxonomy.",
+            strangers,
+            fix="correct these codes, or remove the rows.",
         )
     return dict(found)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -53,12 +53,13 @@ class Start:
     sha256: str
 
     @classmethod
-    def read(cls, section: StartSection, species: Vocabulary) -> Start:
+    def read(cls, section: StartSection, species: Vocabulary, known: Collection[str]) -> Start:
         """Reads the run that a section names.
 
         Args:
             section: It names a run.
             species: The species to learn.
+            known: Codes besides theirs that a table of synonyms may name.
 
         Raises:
             RunError: There is no occurrence run, or it is unfinished.
@@ -68,7 +69,9 @@ class Start:
         if not (folder / "model.json").is_file():
             raise RunError(f"{folder} holds no trained model to start from: finish that run first.")
         network, spec, vocabulary = load_model(folder)
-        renamed = read_renamed(section.synonyms, vocabulary) if section.synonyms else {}
+        renamed: dict[str, list[int]] = {}
+        if section.synonyms:
+            renamed = read_renamed(section.synonyms, vocabulary, {*known, *species.codes})
         match = SpeciesMatch.of(vocabulary, species, renamed)
         described = read_json(folder / "preprocessing.json").get("environment")
         file = folder / str(read_json(folder / "model.json")["weights"])
