@@ -116,7 +116,11 @@ def test_watched_species_come_first(experiment, planet):
             {"kind": "year", "validation_years": [2020], "test_years": [2020]},
             "is in validation_years and in test_years",
         ),
-        ("labels", {"frequency_weight": {"pct_low": 90, "pct_high": 20}}, "must be below"),
+        (
+            "labels",
+            {"frequency_weight": {"on": True, "pct_low": 90, "pct_high": 20}},
+            "must be below",
+        ),
     ],
 )
 def test_what_is_refused(experiment, section, keys, message):
