@@ -120,13 +120,18 @@ def occurrence_run(run: Path | str) -> Run:
             f"{run} is a run of the family {family}; species lists and maps are made from runs "
             "of the occurrence family."
         )
-    if getattr(opened.experiment(), "points", None) is not None:
+    if from_points(opened):
         raise RunError(
             f"{run} was trained on points: it answers from covariates, which places on a map do "
             "not tell. Use `quadrat predict` with a table that has the columns of "
             "points.covariates and points.categorical."
         )
     return opened
+
+
+def from_points(run: Run) -> bool:
+    """Whether a run was trained on points, so that it answers from covariates, not from places."""
+    return getattr(run.experiment(), "points", None) is not None
 
 
 def chosen_week(week: int | None, date: str | None) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from quadrat.engine import current_progress
 from quadrat.errors import RunError, UsageError
 from quadrat.predictors import Run, load_run
 from quadrat.tables import check_writable, write_table
-from quadrat.workflow.places import check_threshold
+from quadrat.workflow.places import Threshold, check_threshold, from_points
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,7 +20,7 @@ def predict(
     *,
     data: Path | str,
     out: Path | str | None = None,
-    threshold: float | Literal["species"] | None = None,
+    threshold: Threshold | None = None,
     distance: bool = False,
     per_hectare: bool = False,
 ) -> pl.DataFrame:
@@ -32,15 +32,16 @@ def predict(
             Occurrence: columns lat, lon, and week or date.
         out: Where to write the answers, ``.parquet`` or ``.csv``.
         threshold: Occurrence only: presence (1) from this probability on instead of
-            probabilities; ``"species"``: from each species' own.
-        distance: Occurrence only: add ``distance_km`` to the nearest training cell with records.
+            probabilities; ``"species"``: from each species' own, which models of points lack.
+        distance: Occurrence only, but not for runs that were trained on points: add
+            ``distance_km`` to the nearest training cell with records.
         per_hectare: Photos only: add kg per hectare, as ``[field]`` of the run says; and where it
             names paddocks, write ``paddocks.csv`` beside ``out``.
 
     Raises:
         RunError: The run has not finished, or has no thresholds of species.
-        UsageError: The run's family knows no thresholds, distances or hectares, or the run does
-            not say how large a quadrat is.
+        UsageError: The run knows no thresholds, distances or hectares, or does not say how large
+            a quadrat is.
         DataError: The table cannot be used.
     """
     check_threshold(threshold)
@@ -56,12 +57,33 @@ def predict(
     elif opened.answers != "occurrence":
         raise UsageError("thresholds and distances are for runs of the occurrence family only.")
     else:
-        predictor = opened.predictor
-        cut = predictor.thresholds if threshold == "species" else threshold
-        frame = predictor.predict(Path(data), distance=distance).frame(cut)
+        frame = _of_places(opened, Path(data), threshold, distance=distance)
     _tell_unlike(frame)
     if out is not None:
         write_table(frame, out)
+    return frame
+
+
+def _of_places(
+    run: Run, data: Path, threshold: Threshold | None, *, distance: bool
+) -> pl.DataFrame:
+    """Answers with a threshold, with distances, or with both."""
+    if from_points(run):
+        if distance:
+            raise UsageError(
+                "a run that was trained on points answers from covariates and knows no distance to "
+                "records: leave --distance out."
+            )
+        if threshold == "species":
+            raise UsageError(
+                "a run that was trained on points has no thresholds of species: give a number, as "
+                "in --threshold 0.3."
+            )
+        frame: pl.DataFrame = run.predictor.predict(data).frame(threshold)
+        return frame
+    predictor = run.predictor
+    cut = predictor.thresholds if threshold == "species" else threshold
+    frame = predictor.predict(data, distance=distance).frame(cut)
     return frame
 
 
