@@ -42,7 +42,9 @@ def test_forms_of_a_date(text):
     assert week_of_date(text) == 19
 
 
-@pytest.mark.parametrize("text", ["", "2026-13-01", "2026-02-30", "03/04/2020", "May 17", "week 3"])
+@pytest.mark.parametrize(
+    "text", ["", "2026-13-01", "2026-02-30", "03/04/2020", "May 17", "week 3", "2026111"]
+)
 def test_what_is_no_date(text):
     with pytest.raises(DataError, match="not a date"):
         week_of_date(text)

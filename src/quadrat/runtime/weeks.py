@@ -137,13 +137,17 @@ def parse_weeks(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(weeks))
 
 
-_DATE_FIX = "write dates as 2026-05-17."
+_DATE_FIX = "write dates as 2026-05-17 (2026/05/17, 20260517 and 17.05.2026 are read too)."
 
 
 def _parse(text: object) -> dt.date | None:
+    if isinstance(text, int):  # a column of 20260517 is read as numbers
+        text = str(text)
     if not isinstance(text, str):
         return None
     text = text.strip()
+    if text.isdecimal() and len(text) != 8:  # 2026111 is January to some and November to others
+        return None
     for order in _ORDERS:
         try:
             return dt.datetime.strptime(text, order).date()

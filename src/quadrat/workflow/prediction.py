@@ -69,22 +69,25 @@ def _of_places(
 ) -> pl.DataFrame:
     """Answers with a threshold, with distances, or with both."""
     if from_points(run):
-        if distance:
-            raise UsageError(
-                "a run that was trained on points answers from covariates and knows no distance to "
-                "records: leave --distance out."
-            )
-        if threshold == "species":
-            raise UsageError(
-                "a run that was trained on points has no thresholds of species: give a number, as "
-                "in --threshold 0.3."
-            )
-        frame: pl.DataFrame = run.predictor.predict(data).frame(threshold)
-        return frame
+        _refuse_for_points(threshold, distance)
     predictor = run.predictor
     cut = predictor.thresholds if threshold == "species" else threshold
-    frame = predictor.predict(data, distance=distance).frame(cut)
+    answers = predictor.predict(data, distance=True) if distance else predictor.predict(data)
+    frame: pl.DataFrame = answers.frame(cut)
     return frame
+
+
+def _refuse_for_points(threshold: Threshold | None, distance: bool) -> None:
+    if distance:
+        raise UsageError(
+            "a run that was trained on points answers from covariates and knows no distance to "
+            "records: leave --distance out."
+        )
+    if threshold == "species":
+        raise UsageError(
+            "a run that was trained on points has no thresholds of species: give a number, as in "
+            "--threshold 0.3."
+        )
 
 
 def _tell_unlike(frame: pl.DataFrame) -> None:

@@ -29,7 +29,7 @@ def test_other_names_of_the_columns(tmp_path):
     ("columns", "message", "problem"),
     [
         ({"week": [1, 49]}, "'week' must lie between 0 and 48", "row 3: 49"),
-        ({"week": [1.5, 2]}, "'week' must lie", "row 2: 1.5"),
+        ({"week": [1.5, 2]}, "'week' must be whole weeks between 0 and 48", "row 2: 1.5"),
         ({"week": [None, 2]}, "'week' must lie", "row 2: blank"),
         ({"week": [1, 2], "lat": [91.0, 0]}, "'lat' must lie", "row 2: 91"),
         ({"week": [1, 2], "lon": [0.0, 400.0]}, "'lon' must lie", "row 3: 400"),
@@ -39,6 +39,38 @@ def test_values_that_cannot_be(columns, message, problem):
     with pytest.raises(DataError, match=message) as caught:
         read_places(table(**columns))
     assert caught.value.problems[0] == problem
+
+
+def test_a_part_of_a_week_was_not_exchanged():
+    with pytest.raises(DataError, match="whole weeks") as caught:
+        read_places(table(week=[3.5, 2]))
+    assert "exchanged" not in caught.value.fix
+
+
+def test_a_week_and_a_date_must_agree(tmp_path):
+    path = tmp_path / "places.csv"
+    rows = ["lat,lon,week,date", "48,16,3,2026-05-17", "48,16,19,2026-05-17", "48,16,0,20.5.2026"]
+    path.write_text("\n".join(rows) + "\n")
+    with pytest.raises(DataError, match=r"places\.csv: column 'date'") as caught:
+        read_places(path)
+    assert caught.value.problems == (
+        "row 2: 2026-05-17 is in week 19, not 3",
+        "row 4: 20.5.2026 is in week 19, not 0",
+    )
+    assert read_places(table(week=[19, 1], date=["2026-05-17", "2026-01-01"])).week.tolist() == [
+        19,
+        1,
+    ]
+    assert read_places(table(week=[19, 3], date=["2026-05-17", None])).week.tolist() == [19, 3]
+    assert read_places(table(week=[19, 3], date=["2026-05-17", " "])).week.tolist() == [19, 3]
+    with pytest.raises(DataError, match="row 3: 'soon'"):
+        read_places(table(week=[19, 3], date=["2026-05-17", "soon"]))
+
+
+def test_dates_without_dashes_are_read_from_a_file(tmp_path):
+    path = tmp_path / "places.csv"
+    path.write_text("lat,lon,date\n48,16,20260517\n48,16,20261231\n")
+    assert read_places(path).week.tolist() == [19, 48]
 
 
 def test_bad_dates_name_their_rows():
@@ -57,6 +89,12 @@ def test_one_place_outside_the_globe_has_no_row():
     with pytest.raises(DataError, match="latitude must lie") as caught:
         check_places(np.array([97.6]), np.array([8.2]), np.array([4]))
     assert caught.value.problems == ("97.6",)
+
+
+def test_a_place_that_is_no_number_is_not_called_blank():
+    with pytest.raises(DataError, match="latitude must lie") as caught:
+        check_places(np.array([np.nan]), np.array([8.2]), np.array([4]))
+    assert caught.value.problems == ("nan",)
 
 
 def test_a_blank_place_was_not_exchanged():

@@ -201,7 +201,7 @@ def _years(table: pa.Table, path: Path) -> NDArray[np.int64] | None:
             f"{path}: column '{YEAR}' is {column.type}, not numbers.", fix="store years as int."
         )
     values = as_floats(column)
-    check_range(values, 1, 9999, f"column '{YEAR}'", path, whole=True)
+    check_range(values, 1, 9999, f"column '{YEAR}'", path, whole="years")
     return values.astype(np.int64)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,6 +20,8 @@ LATITUDES, LONGITUDES = ("lat", "latitude"), ("lon", "longitude", "lng")
 
 MAX_LATITUDE, MAX_LONGITUDE = 90.0, 360.0
 """Degrees north or south, east or west."""
+
+_ANY_DAY = dt.date(2000, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ def read_places(table: pl.DataFrame | Path | str) -> PlaceTable:
 
     Args:
         table: A table or its file. It has ``lat`` and ``lon`` (or ``latitude`` and ``longitude``)
-            and ``week`` (0-48) or ``date``.
+            and ``week`` (0-48) or ``date``; rows that have both must not contradict themselves.
 
     Raises:
         DataError: Names the columns that are missing, or the rows whose values cannot be.
@@ -97,19 +101,43 @@ def _degrees(
 
 def _weeks(frame: pl.DataFrame, path: Path) -> NDArray[np.int64]:
     week, date = find_column(frame.columns, ("week",)), find_column(frame.columns, ("date",))
-    if week is not None:
-        values = numeric_column(frame, week, path)
-        check_range(values, 0, WEEKS, f"column '{week}'", path, whole=True)
-        return values.astype(np.int64)
-    if date is None:
-        raise DataError(
-            f"{path} has no column 'week' or 'date'; it has: {', '.join(frame.columns)}.",
-            fix="add week (1-48, 0 for the whole year), or date as 2026-05-17.",
-        )
+    if week is None:
+        if date is None:
+            raise DataError(
+                f"{path} has no column 'week' or 'date'; it has: {', '.join(frame.columns)}.",
+                fix="add week (1-48, 0 for the whole year), or date as 2026-05-17.",
+            )
+        return _weeks_of(frame[date].to_list(), f"{path}: column '{date}'")
+    values = numeric_column(frame, week, path)
+    check_range(values, 0, WEEKS, f"column '{week}'", path, whole="weeks")
+    weeks = values.astype(np.int64)
+    if date is not None:
+        _check_same(weeks, frame[date].to_list(), f"{path}: column '{date}'")
+    return weeks
+
+
+def _weeks_of(dates: list[Any], where: str) -> NDArray[np.int64]:
     try:
-        return weeks_of_dates(frame[date].to_list(), first_row=FIRST_ROW)
+        return weeks_of_dates(dates, first_row=FIRST_ROW)
     except DataError as error:
-        raise DataError(f"{path}: column '{date}': {error}") from None
+        raise DataError(f"{where}: {error}") from None
+
+
+def _check_same(weeks: NDArray[np.int64], dates: list[Any], where: str) -> None:
+    """Refuses rows whose week is not that of their date; a blank date says nothing."""
+    blank = np.array([date is None or not str(date).strip() for date in dates])
+    filled = [_ANY_DAY if none else date for date, none in zip(dates, blank, strict=True)]
+    told = _weeks_of(filled, where)
+    wrong = np.flatnonzero(~blank & (told != weeks))
+    if len(wrong):
+        raise DataError(
+            f"{where} lies in other weeks than the table says.",
+            [
+                f"row {row + FIRST_ROW}: {dates[row]} is in week {told[row]}, not {weeks[row]}"
+                for row in wrong
+            ],
+            fix="correct these rows, or leave one of the columns out; week 0 is the whole year.",
+        )
 
 
 def find_column(columns: Sequence[str], names: Sequence[str]) -> str | None:
@@ -124,7 +152,7 @@ def check_range(
     what: str,
     path: Path | str,
     *,
-    whole: bool = False,
+    whole: str = "",
     first_row: int = FIRST_ROW,
 ) -> None:
     """Checks that numbers lie in a range.
@@ -135,24 +163,23 @@ def check_range(
         high: The greatest that may be.
         what: What they are, for the message.
         path: Where they stand, for the message.
-        whole: Only whole numbers may be.
-        first_row: The row number of the first value, for the message.
+        whole: What they count, such as ``"weeks"``, where only whole numbers may be.
+        first_row: The row number of the first value, for the message; 0 for values of no table.
 
     Raises:
         DataError: Lists the rows outside the range.
     """
-    bad = ~((values >= low) & (values <= high))
-    if whole:
-        bad |= values != np.floor(values)
+    outside = ~((values >= low) & (values <= high))
+    bad = outside | (values != np.floor(values)) if whole else outside
     if bad.any():
-        blank = np.isnan(values)
-        swapped = "; were columns exchanged?" if (bad & ~blank).any() else "."
-        alone = len(values) == 1 and first_row == 0  # one place, from the command line or Python
+        must = f"be whole {whole}" if (bad & ~outside).any() else "lie"
+        swapped = "; were columns exchanged?" if (outside & ~np.isnan(values)).any() else "."
+        alone = len(values) == 1 and first_row == 0  # one place, from Python
         raise DataError(
-            f"{path}: {what} must lie between {low:g} and {high:g}.",
+            f"{path}: {what} must {must} between {low:g} and {high:g}.",
             [
                 ("" if alone else f"row {row + first_row}: ")
-                + ("blank" if blank[row] else f"{values[row]:g}")
+                + ("blank" if np.isnan(values[row]) and first_row else f"{values[row]:g}")
                 for row in np.flatnonzero(bad)
             ],
             fix=f"correct {'the value' if alone else 'these rows'}{swapped}",
