@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quadrat.errors import RunError, Stopped
+from quadrat.errors import RunError, Stopped, UsageError
 
 if TYPE_CHECKING:
     from quadrat.experiment import Experiment
@@ -52,6 +52,21 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def require_writable(path: Path) -> None:
+    """Says before any work is done that a file could not be written.
+
+    Raises:
+        UsageError: It is a folder, or its folder cannot be made or written to.
+    """
+    if path.is_dir():
+        raise UsageError(f"cannot write {path}: it is a folder. Name a file in it.")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise UsageError(f"cannot write {path}: {folder} is a file. Choose another folder.")
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"cannot write {path}: {folder} may not be written to.")
 
 
 def write_text(path: Path, text: str) -> None:

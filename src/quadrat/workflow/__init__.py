@@ -20,6 +20,8 @@ _EXPORTS = {
     "import_model": "quadrat.workflow.importing",
     "load_experiment": "quadrat.workflow.experiments",
     "make_map": "quadrat.workflow.maps",
+    "nearest_records": "quadrat.workflow.places",
+    "occurrence_run": "quadrat.workflow.places",
     "predict": "quadrat.workflow.prediction",
     "report": "quadrat.workflow.evaluation",
     "species_list": "quadrat.workflow.places",
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from quadrat.workflow.importing import import_model as import_model
     from quadrat.workflow.maps import make_map as make_map
     from quadrat.workflow.places import draw_year as draw_year
+    from quadrat.workflow.places import nearest_records as nearest_records
+    from quadrat.workflow.places import occurrence_run as occurrence_run
     from quadrat.workflow.places import species_list as species_list
     from quadrat.workflow.prediction import predict as predict
     from quadrat.workflow.prediction import submit as submit

@@ -41,18 +41,21 @@ class PlaceTable:
     week: NDArray[np.int64]
 
 
-def read_places(table: pl.DataFrame | Path | str) -> PlaceTable:
+def read_places(
+    table: pl.DataFrame | Path | str, *, source: Path | str = "the table of places"
+) -> PlaceTable:
     """Reads places.
 
     Args:
         table: A table or its file. It has ``lat`` and ``lon`` (or ``latitude`` and ``longitude``)
             and ``week`` (0-48) or ``date``; rows that have both must not contradict themselves.
+        source: Where a table that is no file comes from, for messages.
 
     Raises:
         DataError: Names the columns that are missing, or the rows whose values cannot be.
     """
     if isinstance(table, pl.DataFrame):
-        frame, path = table, Path("the table of places")
+        frame, path = table, Path(source)
     else:
         path = Path(table)
         frame = read_table(path)
