@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -39,7 +40,7 @@ def test_where_nothing_can_be_written_it_is_not_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(compiling, "_FOLDER", None)
     assert not compiling.are_compiled()
 
-    @compiling.kernel
+    @compiling.kernel()
     def doubled(numbers):
         for place in numba.prange(len(numbers)):
             numbers[place] *= 2
@@ -53,12 +54,35 @@ def test_whether_kernels_are_compiled_is_known_before_they_are(tmp_path, monkeyp
     monkeypatch.setattr(compiling, "_FOLDER", tmp_path)
     assert not compiling.are_compiled()
 
-    @compiling.serial_kernel
-    def total(numbers):
-        return numbers.sum()
-
-    assert total(np.arange(4.0)) == 6
+    (tmp_path / "quadrat.kernels.residual.compiled").touch()
     assert compiling.are_compiled()
+
+
+def test_the_first_process_has_the_bits_of_all_later_ones(tmp_path):
+    package = Path(compiling.__file__).parents[1]
+    shutil.copytree(package, tmp_path / "quadrat", ignore=shutil.ignore_patterns("__pycache__"))
+    code = """
+import hashlib, torch
+from quadrat.kernels.cross_entropy import absent_sums
+torch.manual_seed(0)
+sums, slopes = absent_sums(torch.randn(500, 300).bfloat16())
+print(hashlib.sha256(sums.numpy()).hexdigest(), slopes.double().sum().item())
+"""
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    )
+    assert len(first) > 60
+    assert first == second
+    kept = list((tmp_path / "quadrat" / "kernels" / "__pycache__").glob("*/*.compiled"))
+    assert [path.name for path in kept] == ["quadrat.kernels.cross_entropy.compiled"]
 
 
 def test_kernels_leave_the_number_of_threads_of_torch_alone():

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numba
 import numpy as np
 import torch
+from numba import int64, void
 from torch import Tensor
 
 from quadrat.kernels.arithmetic import exponential, log_1p, narrowed, widened
 from quadrat.kernels.compiling import kernel
-from quadrat.kernels.launching import Bits, Floats, bits, threads
+from quadrat.kernels.launching import BITS, ROW, Bits, Floats, bits, threads
 
 
 def absent_sums(logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -23,7 +24,7 @@ def absent_sums(logits: Tensor) -> tuple[Tensor, Tensor]:
     return sums, slopes
 
 
-@kernel
+@kernel(void(BITS, ROW, BITS, int64))
 def _absent_sums(logits: Bits, sums: Floats, slopes: Bits, parts: int) -> None:
     count, width = logits.shape
     for part in numba.prange(parts):

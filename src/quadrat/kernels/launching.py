@@ -14,6 +14,10 @@ Bits = NDArray[np.uint16]
 """Numbers in bfloat16, which numpy does not know."""
 Floats = NDArray[np.float32]
 
+BITS = numba.uint16[:, ::1]
+ROW, TABLE, TABLES = numba.float32[::1], numba.float32[:, ::1], numba.float32[:, :, ::1]
+"""The same as types of a kernel's signature, contiguous."""
+
 
 def threads() -> int:
     """The number of threads of the next kernel: PyTorch's own, as far as Numba has them.

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+from numba import float32, float64, int64, void
 from numpy.typing import NDArray
 from torch import Tensor
 
 from quadrat.kernels.arithmetic import exponential, log_1p, number
 from quadrat.kernels.compiling import inlined, kernel
-from quadrat.kernels.launching import Bits, Floats, bits, floats, threads
+from quadrat.kernels.launching import BITS, ROW, TABLE, Bits, Floats, bits, floats, threads
 
 Ints = NDArray[np.int64]
 Doubles = NDArray[np.float64]
@@ -70,38 +71,6 @@ def summarise_rows(
     return found._replace(
         in_bins=found.in_bins.sum(axis=0), probability=found.probability.sum(axis=0)
     )
-
-
-@kernel
-def _summarise(
-    logits: Bits | Floats, starts: Ints, values: Floats, cuts: Floats, limits: Floats,
-    largest: np.float32, below: Ints, above: Ints, sums: Doubles, in_bins: Ints,
-    probability: Doubles, parts: int,
-) -> None:  # fmt: skip
-    rows, width = logits.shape
-    bins = len(limits) - 1
-    lowest = min(limits[1], cuts.min())
-    for part in numba.prange(parts):
-        z, p = np.empty(width, np.float32), np.empty(width, np.float32)
-        high, chance = np.empty(width + 1, np.float32), np.empty(width + 1, np.float32)
-        for i in range(rows * part // parts, rows * (part + 1) // parts):
-            sums[i, 0], sums[i, 1], sums[i, 2] = _sums(logits[i], z, p, largest)
-            needed = lowest
-            for k in range(starts[i], starts[i + 1]):
-                needed = min(needed, values[k])
-            kept, rest = _pick(z, p, needed, high, chance)
-            for k in range(starts[i], starts[i + 1]):
-                below[k] = width - kept + _below(high, kept, values[k])
-            for t in range(len(cuts)):
-                above[i, t] = kept - _up_to(high, kept, cuts[t])
-            elsewhere = width
-            for b in range(bins):
-                inside, theirs = _between(high, chance, kept, limits[b], limits[b + 1])
-                in_bins[part, b] += inside
-                probability[part, b] += theirs
-                elsewhere -= inside
-            in_bins[part, 0] += elsewhere  # what was not picked out, and -inf
-            probability[part, 0] += rest
 
 
 @inlined
@@ -171,3 +140,40 @@ def _between(numbers: Floats, chance: Floats, length: int, low: np.float32, top:
         found = np.int32(found + np.int32(within))
         chances += chance[j] if within else np.float32(0)
     return found, chances
+
+
+def _types(logits: Any) -> Any:
+    counts, rows, doubles = int64[::1], int64[:, ::1], float64[:, ::1]
+    return void(logits, counts, ROW, ROW, ROW, float32, counts, rows, doubles, rows, doubles, int64)
+
+
+@kernel(_types(BITS), _types(TABLE))
+def _summarise(
+    logits: Bits | Floats, starts: Ints, values: Floats, cuts: Floats, limits: Floats,
+    largest: np.float32, below: Ints, above: Ints, sums: Doubles, in_bins: Ints,
+    probability: Doubles, parts: int,
+) -> None:  # fmt: skip
+    rows, width = logits.shape
+    bins = len(limits) - 1
+    lowest = min(limits[1], cuts.min())
+    for part in numba.prange(parts):
+        z, p = np.empty(width, np.float32), np.empty(width, np.float32)
+        high, chance = np.empty(width + 1, np.float32), np.empty(width + 1, np.float32)
+        for i in range(rows * part // parts, rows * (part + 1) // parts):
+            sums[i, 0], sums[i, 1], sums[i, 2] = _sums(logits[i], z, p, largest)
+            needed = lowest
+            for k in range(starts[i], starts[i + 1]):
+                needed = min(needed, values[k])
+            kept, rest = _pick(z, p, needed, high, chance)
+            for k in range(starts[i], starts[i + 1]):
+                below[k] = width - kept + _below(high, kept, values[k])
+            for t in range(len(cuts)):
+                above[i, t] = kept - _up_to(high, kept, cuts[t])
+            elsewhere = width
+            for b in range(bins):
+                inside, theirs = _between(high, chance, kept, limits[b], limits[b + 1])
+                in_bins[part, b] += inside
+                probability[part, b] += theirs
+                elsewhere -= inside
+            in_bins[part, 0] += elsewhere  # what was not picked out, and -inf
+            probability[part, 0] += rest

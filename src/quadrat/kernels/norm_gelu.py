@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 import torch
+from numba import boolean, float32, int64, uint32, void
 from torch import Tensor
 
 from quadrat.kernels.arithmetic import DENSITY, narrowed, normal, scattered, widened
 from quadrat.kernels.compiling import kernel
-from quadrat.kernels.launching import Bits, Floats, bits, floats, threads
+from quadrat.kernels.launching import BITS, ROW, TABLE, TABLES, Bits, Floats, bits, floats, threads
 
 _LEVELS = 256
 
@@ -83,7 +84,7 @@ class NormGelu:
         return limit, np.uint32(self.seed), np.float32(_LEVELS / (_LEVELS - self.dropped))
 
 
-@kernel
+@kernel(void(BITS, ROW, ROW, ROW, float32, uint32, uint32, float32, BITS, TABLE, int64))
 def _forward(
     x: Bits, bias: Floats, weight: Floats, shift: Floats, epsilon: np.float32,
     limit: np.uint32, seed: np.uint32, scale: np.float32,
@@ -113,7 +114,12 @@ def _forward(
                 result[i, j] = narrowed(y)
 
 
-@kernel
+@kernel(
+    void(
+        BITS, BITS, ROW, ROW, ROW, uint32, uint32, float32, TABLE, BITS, boolean, BITS, TABLES,
+        int64,
+    )
+)  # fmt: skip
 def _backward(
     gradient: Bits, x: Bits, bias: Floats, weight: Floats, shift: Floats,
     limit: np.uint32, seed: np.uint32, scale: np.float32, moments: Floats,

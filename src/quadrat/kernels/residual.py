@@ -5,12 +5,13 @@ from __future__ import annotations
 import numba
 import numpy as np
 import torch
+from numba import int64, void
 from numpy.typing import NDArray
 from torch import Tensor
 
 from quadrat.kernels.arithmetic import narrowed, widened
 from quadrat.kernels.compiling import kernel
-from quadrat.kernels.launching import Bits, Floats, bits, floats, threads
+from quadrat.kernels.launching import BITS, ROW, TABLE, TABLES, Bits, Floats, bits, floats, threads
 
 Ints = NDArray[np.int64]
 
@@ -53,7 +54,7 @@ def modulated_back(
     return found, torch.from_numpy(of_bias.sum(axis=0)), torch.from_numpy(sums.sum(axis=0))
 
 
-@kernel
+@kernel(void(BITS, BITS, ROW, BITS, int64))
 def _add(x: Bits, y: Bits, bias: Floats, result: Bits, parts: int) -> None:
     count, width = x.shape
     for part in numba.prange(parts):
@@ -62,7 +63,7 @@ def _add(x: Bits, y: Bits, bias: Floats, result: Bits, parts: int) -> None:
                 result[i, j] = narrowed(widened(x[i, j]) + widened(y[i, j]) + bias[j])
 
 
-@kernel
+@kernel(void(BITS, BITS, ROW, TABLE, int64[::1], BITS, int64))
 def _modulate(
     x: Bits, y: Bits, bias: Floats, table: Floats, rows: Ints, result: Bits, parts: int
 ) -> None:
@@ -75,7 +76,7 @@ def _modulate(
                 result[i, j] = narrowed(table[week, j] * z + table[week, width + j])
 
 
-@kernel
+@kernel(void(BITS, BITS, BITS, ROW, TABLE, int64[::1], BITS, TABLE, TABLES, int64))
 def _modulate_back(
     gradient: Bits, x: Bits, y: Bits, bias: Floats, table: Floats, rows: Ints, found: Bits,
     of_bias: Floats, sums: Floats, parts: int,

@@ -118,7 +118,7 @@ def _keep(
         left[s] -= 1
 
 
-@kernel
+@kernel()
 def _count_kept(indptr: Ints, kept: NDArray[np.bool_], found: Ints, parts: int) -> None:
     rows = len(indptr) - 1
     for part in numba.prange(parts):
@@ -126,7 +126,7 @@ def _count_kept(indptr: Ints, kept: NDArray[np.bool_], found: Ints, parts: int) 
             found[row + 1] = kept[indptr[row] : indptr[row + 1]].sum()
 
 
-@kernel
+@kernel()
 def _copy_kept(
     indptr: Ints, indices: Species, kept: NDArray[np.bool_], found: Ints, chosen: Species,
     parts: int,
@@ -141,7 +141,7 @@ def _copy_kept(
                     place += 1
 
 
-@kernel
+@kernel()
 def _set_bits(indptr: Rows, indices: Rows, sets: Words, parts: int) -> None:
     rows = len(indptr) - 1
     for part in numba.prange(parts):
@@ -151,7 +151,7 @@ def _set_bits(indptr: Rows, indices: Rows, sets: Words, parts: int) -> None:
                 sets[row, s >> np.uint64(6)] |= np.uint64(1) << (s & np.uint64(63))
 
 
-@kernel
+@kernel()
 def _reach(
     indptr: Rows, places: Rows, distances: Doubles, wide: Words, starts: Rows, narrow: Rows,
     limits: Doubles, found: Words, parts: int,
@@ -169,7 +169,7 @@ def _reach(
                         found[row, s >> np.uint64(6)] |= np.uint64(1) << (s & np.uint64(63))
 
 
-@kernel
+@kernel()
 def _unite(
     starts: Rows, donors: Rows, indptr: Ints, indices: Species, allowed: Words, size: int,
     found: Ints, species: Species, write: bool, parts: int,
