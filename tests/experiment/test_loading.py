@@ -186,3 +186,13 @@ def test_a_wrong_item_does_not_make_its_list_too_short():
     content["data"]["targets"] = []
     with pytest.raises(ExperimentError, match=r"data\.targets: the list is too short"):
         parse(content)
+
+
+@pytest.mark.parametrize(("resamples", "enough"), [(0, True), (1, False), (19, False), (20, True)])
+def test_intervals_need_resamples(file, resamples, enough):
+    override = [f"score.bootstrap={resamples}"]
+    if enough:
+        assert load(file, override).score.bootstrap == resamples
+    else:
+        with pytest.raises(ExperimentError, match=r"score\.bootstrap.*at least 20"):
+            load(file, override)

@@ -47,6 +47,24 @@ def test_neighbours_of_training_cells_are_told(experiment):
     assert by_block[0]["median km to the nearest"] > by_cell[0]["median km to the nearest"]
 
 
+def test_tiny_blocks_do_not_escape(experiment):
+    for block_km, many in ((0.001, True), (4000.0, False)):
+        split = {"kind": "spatial-block", "block_km": block_km, "test": 0.2}
+        warnings = check(experiment(split=split)).warnings
+        told = [line for line in warnings if "split.block_km" in line]
+        assert bool(told) == many
+        if many:
+            assert "100% of test" in told[0] and "flatters" in told[0]
+
+
+def test_few_blocks_matter_to_intervals(experiment):
+    split = {"kind": "spatial-block", "block_km": 6000.0}
+    for resamples, told in ((0, False), (20, True)):
+        found = check(experiment(split=split, score={"bootstrap": resamples}))
+        assert any("intervals rest on" in line for line in found.warnings) == told
+        assert ("resample" in found.facts["split"]) == told
+
+
 def test_what_each_key_left_out(experiment):
     report = check(
         experiment(

@@ -112,13 +112,25 @@ def trained_species(run):
     return run.path("labels.txt").read_text().splitlines()
 
 
-def test_evaluating_on_another_table(trained, planet):
+def test_evaluating_on_another_table(trained, planet, experiment):
     found = family.evaluate(trained, planet.table)
     assert found["protocol"]["judged"] == "table"
     assert found["protocol"]["table_cells"] == 842
     assert found["protocol"]["species_left_out"] == 40 - len(trained_species(trained))
     assert 0 < found["protocol"]["records_left_out"] < 0.05
+    data = prepare(experiment())
+    records = data.table.labels.lengths().reshape(-1, 48).sum(axis=1)
+    learnt = int((records[data.partition.train] > 0).sum())
+    assert 100 < found["protocol"]["learnt_cells"] == learnt < 842
+    assert f"the model learnt from records in {learnt} of them" in found["protocol"]["words"]
     assert found["scores"]["map"] > 0.5
+
+
+def test_cells_that_were_held_out_were_not_learnt(trained, planet, experiment, tmp_path):
+    cells = prepare(experiment()).partition.validation
+    alone = family.evaluate(trained, _only(planet.table, cells, tmp_path / "held.parquet"))
+    assert alone["protocol"]["learnt_cells"] == 0
+    assert "learnt" not in alone["protocol"]["words"]
 
 
 def test_the_same_run_gives_the_same_bytes(trained, experiment, tmp_path):

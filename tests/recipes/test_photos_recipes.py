@@ -25,7 +25,7 @@ SMALL = (
     "optimiser.batch_size=8",
     "optimiser.precision=fp32",
     "optimiser.warmup_epochs=1",
-    "score.bootstrap=10",
+    "score.bootstrap=20",
     "run.device=cpu",
 )
 VIT, CNN = "encoder.name=timm:test_vit", "encoder.name=timm:test_efficientnet"

@@ -85,6 +85,24 @@ def test_cells_of_another_table_are_mapped(occurrence_run: Path, survey: Path) -
     assert "On another table" in told and "Expected number of species" in told
 
 
+@pytest.mark.parametrize(
+    ("learnt", "told"),
+    [
+        ({"judged": "table", "table_cells": 40, "learnt_cells": 31}, "31 of the 40 judged cells"),
+        ({"judged": "survey", "groups": 25, "learnt_places": 7}, "7 of the 25 places lie in cells"),
+    ],
+)
+def test_what_was_learnt_is_a_caution(
+    occurrence_run: Path, survey: Path, learnt: dict[str, Any], told: str
+) -> None:
+    metrics = json.loads((survey / "metrics.json").read_text())
+    for protocol, count in ((learnt, 1), ({**learnt, list(learnt)[-1]: 0}, 0)):
+        metrics["protocol"] = protocol
+        write_json(survey / "metrics.json", metrics)
+        page = text_of(write_evaluation_report(occurrence_run, "ponds"))
+        assert page.count(told) == count
+
+
 def test_points_have_neither_places_nor_curve(occurrence_run: Path, survey: Path) -> None:
     write_json(occurrence_run / "model.json", {"kind": "occurrence-points"})
     (survey / "places.parquet").unlink()

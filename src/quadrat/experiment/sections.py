@@ -29,6 +29,10 @@ MAY_CHANGE_ON_RESUME = (
 """What a resumed run may have different from its beginning."""
 
 
+FEWEST_RESAMPLES = 20
+"""One of so many lies outside a 95 % interval."""
+
+
 class Section(BaseModel):
     """A section of an experiment file: frozen, and unknown keys are errors."""
 
@@ -134,9 +138,22 @@ class ScoreSection(Section):
         default_factory=dict, description="Weight of each target in weighted scores; equal if none."
     )
     bootstrap: int = Field(
-        1000, ge=0, description="Resamples of whole groups for intervals; 0: no intervals."
+        1000,
+        ge=0,
+        description="Resamples of whole groups for intervals; 0: no intervals. At least 20, as of "
+        "fewer none lies outside a 95 % interval; give 1000 where ends matter.",
     )
     baselines: bool = Field(True, description="Judge the baselines beside the model.")
+
+    @field_validator("bootstrap")
+    @classmethod
+    def _enough(cls, resamples: int) -> int:
+        if 0 < resamples < FEWEST_RESAMPLES:
+            raise ValueError(
+                f"{resamples} resamples tell no 95 % interval: give 0 for none, or at least "
+                f"{FEWEST_RESAMPLES}"
+            )
+        return resamples
 
 
 class Experiment(BaseModel):

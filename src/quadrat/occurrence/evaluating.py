@@ -27,7 +27,7 @@ from quadrat.occurrence.records.taxonomy import Species, Vocabulary, read_watchl
 from quadrat.occurrence.samples.dataset import SampleSet, left_out, make_samples
 from quadrat.occurrence.samples.known_environment import Surroundings
 from quadrat.occurrence.samples.partition import Partition, make_partition
-from quadrat.occurrence.schema import OccurrenceExperiment, SplitSection
+from quadrat.occurrence.schema import OccurrenceExperiment
 from quadrat.runs import Run, read_json, write_json
 from quadrat.runtime.weeks import WEEKS
 from quadrat.splits import spatial_blocks
@@ -89,7 +89,7 @@ def evaluate_predictor(
     if table is None:
         chosen = _held_out(experiment, predictor, cells, backend)
     else:
-        chosen = _all_of(cells, experiment.split, predictor)
+        chosen = _all_of(cells, experiment, predictor)
     found = judge(
         predictor.network,
         judged_samples(cells, chosen.cells, vocabulary, known),
@@ -143,7 +143,7 @@ def _held_out(
 ) -> _Chosen:
     """The cells that the run's own experiment held out."""
     parts = make_partition(cells, experiment.split, experiment.data)
-    protocol = parts.protocol(experiment.split)
+    protocol = parts.protocol(experiment.split, intervals=experiment.score.bootstrap > 0)
     if missing := missing_watched(cells, parts, experiment.data.watchlist):
         protocol["watchlist_missing"] = missing
     holdout = None
@@ -154,13 +154,19 @@ def _held_out(
     return _Chosen(parts.judged, parts.blocks, protocol, adjustment, holdout)
 
 
-def _all_of(cells: CellTable, split: SplitSection, predictor: SpeciesPredictor) -> _Chosen:
+def _all_of(
+    cells: CellTable, experiment: OccurrenceExperiment, predictor: SpeciesPredictor
+) -> _Chosen:
     """All cells of another table."""
-    blocks = spatial_blocks(cells.lat, cells.lon, split.block_km)
+    blocks = spatial_blocks(cells.lat, cells.lon, experiment.split.block_km)
+    learnt = None
+    if predictor.observed is not None:
+        learnt = int(predictor.observed.holds(cells.lat, cells.lon).sum())
+    protocol = _protocol(cells, blocks, experiment, learnt)
     adjustment = Adjustment.stored_only(
         predictor.calibration, len(predictor.vocabulary), len(cells)
     )
-    return _Chosen(np.arange(len(cells)), blocks, _protocol(cells, blocks, split), adjustment)
+    return _Chosen(np.arange(len(cells)), blocks, protocol, adjustment)
 
 
 def judged_samples(
@@ -200,16 +206,26 @@ def adjustment_of(
     )
 
 
-def _protocol(cells: CellTable, blocks: NDArray[np.str_], split: SplitSection) -> dict[str, Any]:
-    """How another table is judged."""
-    groups = len(np.unique(blocks))
+def _protocol(
+    cells: CellTable,
+    blocks: NDArray[np.str_],
+    experiment: OccurrenceExperiment,
+    learnt: int | None,
+) -> dict[str, Any]:
+    """How another table is judged, and how many of its cells the model has learnt, if known."""
+    groups, block_km = len(np.unique(blocks)), experiment.split.block_km
+    words = f"scores on all 48 weeks of {len(cells)} cells of another table"
+    if learnt:
+        words += f"; the model learnt from records in {learnt} of them"
+    if experiment.score.bootstrap:
+        words += f"; intervals resample {groups} spatial blocks of {block_km:g} km"
     return {
         "judged": "table",
         "table_cells": len(cells),
-        "block_km": split.block_km,
+        **({} if learnt is None else {"learnt_cells": learnt}),
+        "block_km": block_km,
         "groups": groups,
-        "words": f"scores on all 48 weeks of {len(cells)} cells of another table; intervals "
-        f"resample {groups} spatial blocks of {split.block_km:g} km.",
+        "words": f"{words}.",
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from quadrat.occurrence.records.synonyms import SynonymUse
 from quadrat.occurrence.records.taxonomy import read_watchlist
 from quadrat.occurrence.samples.dataset import OccurrenceData, sample_rows
 from quadrat.occurrence.samples.partition import Partition
-from quadrat.occurrence.schema import WATCHLIST, OccurrenceExperiment
+from quadrat.occurrence.schema import WATCHLIST, OccurrenceExperiment, SplitSection
 from quadrat.occurrence.transfer.starting import Start
 from quadrat.occurrence.unheard import unheard
 
@@ -26,6 +27,9 @@ _SHOWN_CODES = 10
 _FEW_BLOCKS = 20
 _NEIGHBOUR = 1.5
 """Cells are neighbours within so many times the usual distance to the nearest cell."""
+
+_MANY_BESIDE = 0.9
+"""A share of judged cells beside training cells that hardly differs from cells at random."""
 
 
 def findings(
@@ -38,7 +42,7 @@ def findings(
         data: What `prepare` made of it.
         start: The run that training starts from, if there is one.
     """
-    leaks = _leakage(data)
+    leaks = _distances(data)
     synonyms = synonym_use(experiment.data, data.table)
     idle = unheard(experiment, data, synonyms, start)
     return CheckReport(
@@ -46,7 +50,7 @@ def findings(
         facts=_facts(experiment, data),
         tables={
             "parts": _parts(data),
-            "distance to training cells": leaks,
+            "distance to training cells": [one.row() for one in leaks],
             "left out and added": _changes(experiment, data, synonyms),
         },
     )
@@ -85,7 +89,9 @@ def _facts(experiment: OccurrenceExperiment, data: OccurrenceData) -> dict[str, 
         "species": f"{len(data.vocabulary):,} are learnt; {data.tally.rare:,} have fewer than "
         f"{experiment.labels.min_observations} training samples",
         "environment": ", ".join(table.environment_names) or "none",
-        "split": parts.protocol(experiment.split)["words"],
+        "split": parts.protocol(experiment.split, intervals=experiment.score.bootstrap > 0)[
+            "words"
+        ],
     }
 
 
@@ -102,7 +108,32 @@ def _parts(data: OccurrenceData) -> list[dict[str, Any]]:
     ]
 
 
-def _leakage(data: OccurrenceData) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class _Distance:
+    """How near the cells of a part lie to training cells.
+
+    Args:
+        part: Its name.
+        cells: Its number of cells.
+        beside: The share that lies beside a training cell.
+        km: The median distance to the nearest training cell.
+    """
+
+    part: str
+    cells: int
+    beside: float
+    km: float
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "part": self.part,
+            "cells": self.cells,
+            "beside a training cell": f"{self.beside:.0%}",
+            "median km to the nearest": round(self.km),
+        }
+
+
+def _distances(data: OccurrenceData) -> list[_Distance]:
     """How near the other parts lie to training cells."""
     table, train = data.table, data.partition.train
     places = unit_vectors(table.lat, table.lon)
@@ -113,14 +144,8 @@ def _leakage(data: OccurrenceData) -> list[dict[str, Any]]:
         if name == "train":
             continue
         km = _km(tree.query(places[cells])[0])
-        rows.append(
-            {
-                "part": name,
-                "cells": len(cells),
-                "beside a training cell": f"{(km <= limit).mean():.0%}",
-                "median km to the nearest": round(float(np.median(km))),
-            }
-        )
+        beside = float((km <= limit).mean())
+        rows.append(_Distance(name, len(cells), beside, float(np.median(km))))
     return rows
 
 
@@ -178,7 +203,7 @@ def _changes(
 
 
 def _warnings(
-    experiment: OccurrenceExperiment, data: OccurrenceData, leaks: list[dict[str, Any]]
+    experiment: OccurrenceExperiment, data: OccurrenceData, leaks: list[_Distance]
 ) -> list[str]:
     found = []
     if data.unnamed:
@@ -188,15 +213,9 @@ def _warnings(
             f"{_some(data.unnamed)}"
         )
     found += _watch_list_warnings(experiment, data)
-    beside = ", ".join(f"{row['beside a training cell']} of {row['part']}" for row in leaks)
-    if experiment.split.kind in ("cell", "region"):
-        found.append(
-            f"split.kind = '{experiment.split.kind}' leaves neighbours of the judged cells in "
-            f"training ({beside} cells lie beside a training cell), which flatters; split.kind = "
-            "'spatial-block' does not"
-        )
+    found += _leakage_warnings(experiment.split, leaks)
     blocks = data.partition.protocol(experiment.split)["groups"]
-    if blocks < _FEW_BLOCKS:
+    if blocks < _FEW_BLOCKS and experiment.score.bootstrap:
         found.append(f"intervals rest on {blocks} spatial blocks only: they are rough")
     lost = len(data.table.codes) - len(data.vocabulary) - data.tally.surplus
     if lost > len(data.vocabulary):
@@ -205,6 +224,24 @@ def _warnings(
             f"{experiment.labels.min_observations}"
         )
     return found
+
+
+def _leakage_warnings(split: SplitSection, leaks: list[_Distance]) -> list[str]:
+    """Neighbours in training; of years, the same cells are learnt and judged on purpose."""
+    told = ", ".join(f"{one.beside:.0%} of {one.part}" for one in leaks)
+    beside = f"({told} cells lie beside a training cell), which flatters"
+    if split.kind in ("cell", "region"):
+        return [
+            f"split.kind = '{split.kind}' leaves neighbours of the judged cells in training "
+            f"{beside}; split.kind = 'spatial-block' with a large split.block_km leaves fewer"
+        ]
+    many = any(one.beside >= _MANY_BESIDE for one in leaks if one.part != "holdout")
+    if split.kind == "spatial-block" and many:
+        return [
+            f"split.block_km = {split.block_km:g} is small for cells so far apart: neighbours of "
+            f"the judged cells are in training {beside}; give larger blocks"
+        ]
+    return []
 
 
 def _watch_list_warnings(experiment: OccurrenceExperiment, data: OccurrenceData) -> list[str]:

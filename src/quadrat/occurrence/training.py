@@ -80,7 +80,7 @@ def train(
         blocks=data.partition.blocks[cells],
         watchlist=fitted.objective.watchlist,
         score=experiment.score,
-        protocol=data.partition.protocol(experiment.split)
+        protocol=data.partition.protocol(experiment.split, intervals=experiment.score.bootstrap > 0)
         | left_out(data.table, cells, data.vocabulary)
         | ({"watchlist_missing": missing} if missing else {}),
         backend=backend,

@@ -19,7 +19,7 @@ def cautions(contents: Contents, summary: Summary) -> list[str]:
     elif not summary.is_better(rival):
         found.append(f"The model does not beat {baseline(rival.name)}.")
     if summary.interval is None and not contents.metrics.get("intervals"):
-        found.append("There are no intervals: set score.bootstrap above 0 to see what is noise.")
+        found.append("There are no intervals: set score.bootstrap = 1000 to see what is noise.")
     elif summary.interval is None:
         label = words(summary.primary).label
         found.append(f"{label} has no interval of its own: look at those of the other scores.")
@@ -31,10 +31,36 @@ def cautions(contents: Contents, summary: Summary) -> list[str]:
         )
     if contents.protocol.get("kind") == "random":
         found.append("A random split flatters wherever samples of one place or visit are alike.")
+    if seen := seen_in_training(contents.protocol):
+        found.append(seen)
     found += _broken_targets(contents.metrics.get("per_target") or {})
     found += _poor_folds(contents, summary)
     found += _coverage(contents.metrics["scores"])
     return found
+
+
+_JUDGE_HELD_OUT = "quadrat evaluate RUN without --data judges what was held out."
+
+
+def seen_in_training(protocol: Mapping[str, Any]) -> str | None:
+    """How much of another table was learnt, so that its scores flatter; None if nothing was."""
+    if seen := protocol.get("seen_in_training"):
+        return (
+            f"{seen} of {protocol['samples']} samples bear names of the training table: if they "
+            f"are the same, these scores flatter. {_JUDGE_HELD_OUT}"
+        )
+    if learnt := protocol.get("learnt_cells"):
+        return (
+            f"{learnt} of the {protocol['table_cells']} judged cells are cells whose records the "
+            f"model learnt: if the records are the same, these scores flatter. {_JUDGE_HELD_OUT}"
+        )
+    if learnt := protocol.get("learnt_places"):
+        return (
+            f"{learnt} of the {protocol['groups']} places lie in cells whose records the model "
+            "learnt: if these hold the survey's own, the scores flatter; and of places without "
+            "records they say little."
+        )
+    return None
 
 
 def _broken_targets(per_target: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -55,13 +55,11 @@ def _plain(table: Path) -> str:
 
 
 def _tell_seen(protocol: Mapping[str, Any]) -> None:
-    """Warns that scores flatter, where samples bear the names of those that were learnt."""
-    if seen := protocol.get("seen_in_training"):
-        current_progress().warn(
-            f"{seen} of {protocol['samples']} samples bear names of the training table: if they "
-            "are the same, these scores flatter. `quadrat evaluate RUN` without --data judges the "
-            "held-out predictions"
-        )
+    """Warns that scores flatter, where some of what is judged was learnt."""
+    from quadrat.report.cautions import seen_in_training
+
+    if seen := seen_in_training(protocol):
+        current_progress().warn(seen.rstrip("."))
 
 
 def report(run: Path | str) -> Path:

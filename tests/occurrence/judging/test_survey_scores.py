@@ -11,12 +11,14 @@ from sklearn.metrics import (
 
 from quadrat.errors import DataError
 from quadrat.experiment import ScoreSection
+from quadrat.geo import cell_centres, cells_at
 from quadrat.occurrence.judging.baselines import TrainingCounts
 from quadrat.occurrence.judging.survey_scores import judge_survey
 from quadrat.occurrence.network.model import NetworkSpec
 from quadrat.occurrence.predictor import OccurrencePredictor
 from quadrat.occurrence.records.surveys import read_survey
 from quadrat.occurrence.records.taxonomy import Species, Vocabulary
+from quadrat.occurrence.samples.observed import ObservedCells
 from quadrat.runtime.calibration import Calibration
 from quadrat.scoring._resampled import weighted_ap_auc
 
@@ -106,6 +108,55 @@ def test_scores_are_those_of_scikit_learn(wide, predictor, tmp_path):
         low, high = metrics.intervals[name]
         assert low < scores[name] < high
     assert metrics.protocol["unknown_species"] == ["dodo"] and metrics.protocol["groups"] == 20
+
+
+def test_rows_that_say_nothing_leave_scores_and_intervals_alone(wide, predictor, tmp_path):
+    blank = wide.head(15).with_columns(
+        lat=pl.col("lat") + 0.5, **{code: pl.lit(None, pl.Float64) for code in CODES}
+    )
+    plain, more = (
+        judge_survey(
+            predictor,
+            read_survey(written(table, tmp_path), VOCABULARY),
+            counts=None,
+            score=SCORE,
+            seed=0,
+        )
+        for table in (wide, pl.concat([wide, blank]))
+    )
+    assert more.metrics.scores == plain.metrics.scores
+    assert more.metrics.intervals == plain.metrics.intervals
+    assert more.places.equals(plain.places)
+    protocol = more.metrics.protocol
+    assert (protocol["visits"], protocol["groups"], protocol["visits_left_out"]) == (40, 20, 15)
+    assert "40 visits" in protocol["words"] and "15 visits without" in protocol["words"]
+    assert "left out" not in plain.metrics.protocol["words"]
+
+
+def test_places_in_learnt_cells_are_told(wide, predictor, tmp_path):
+    survey = read_survey(written(wide, tmp_path), VOCABULARY)
+    places = np.unique(np.stack([survey.lat, survey.lon], axis=1), axis=0)
+    centres = cell_centres(cells_at(*places[:6].T, 3))
+    knows = OccurrencePredictor(
+        predictor.network,
+        predictor.spec,
+        VOCABULARY,
+        observed=ObservedCells(*centres, np.ones(6, np.int64), 100.0),
+        device="cpu",
+    )
+    found = judge_survey(knows, survey, counts=None, score=SCORE, seed=0).metrics.protocol
+    assert found["learnt_places"] == 6
+    assert "6 of its 20 places lie in cells with records it learnt" in found["words"]
+    unknown = judge_survey(predictor, survey, counts=None, score=SCORE, seed=0).metrics.protocol
+    assert "learnt_places" not in unknown
+
+
+def test_no_intervals_no_resamples_in_words(wide, predictor, tmp_path):
+    survey = read_survey(written(wide, tmp_path), VOCABULARY)
+    none = ScoreSection(bootstrap=0)
+    for score, told in ((none, False), (SCORE, True)):
+        found = judge_survey(predictor, survey, counts=None, score=score, seed=0).metrics
+        assert ("resample" in found.protocol["words"]) == told == bool(found.intervals)
 
 
 def test_baselines_stand_beside_it(wide, predictor, tmp_path):

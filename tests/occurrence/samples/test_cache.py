@@ -137,7 +137,7 @@ def test_what_does_not_matter_does_not(experiment):
         "network": {"scale": 0.25},
         "optimiser": {"epochs": 7},
         "run": {"save_every": 3},
-        "score": {"bootstrap": 3},
+        "score": {"bootstrap": 20},
         "data": {"cache": False},
     }.items():
         assert cache_key(experiment(**{section: change})) == own

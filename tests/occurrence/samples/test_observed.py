@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from quadrat.errors import RunError
-from quadrat.geo import great_circle_km
+from quadrat.geo import cell_centres, cells_at, great_circle_km
 from quadrat.occurrence.samples.observed import FILE, ObservedCells
 
 RNG = np.random.default_rng(0)
@@ -37,6 +37,29 @@ def test_nothing_within_the_spacing_of_cells_is_far():
     observed = ObservedCells.of(twice, (lat, lon))
     assert observed.far_km == pytest.approx(111.19, rel=1e-3)
     assert ObservedCells.of((lat[:1], lon[:1], np.ones(1)), (lat[:1], lon[:1])).far_km == 0
+
+
+@pytest.mark.parametrize("resolution", [1, 3])
+def test_places_lie_in_the_cells_of_the_grid(resolution):
+    own = np.unique(cells_at(LAT, LON, resolution))
+    learnt, other = own[::2], own[1::2]
+    centres = cell_centres(learnt)
+    observed = ObservedCells.of((*centres, np.ones(len(learnt))), JUDGED)
+    lat, lon = RNG.uniform(-85, 85, 3000), RNG.uniform(-180, 180, 3000)
+    inside = np.isin(cells_at(lat, lon, resolution), learnt)
+    np.testing.assert_array_equal(observed.holds(lat, lon), inside)
+    assert observed.holds(*centres).all() and not observed.holds(*cell_centres(other)).any()
+    assert observed.holds(centres[0], centres[1] + 360).all()
+
+
+def test_places_lie_in_cells_of_no_known_grid():
+    lat, lon = (axis.ravel() for axis in np.meshgrid([0.3, 1.3, 2.3], [5.1, 6.1, 7.1]))
+    observed = ObservedCells.of((lat, lon, np.ones(9)), (lat, lon))
+    assert observed.holds(lat, lon).all()
+    near, far = observed.holds(lat + 0.3, lon - 0.3), observed.holds(lat + 5, lon)
+    assert near.all() and not far.any()
+    one = ObservedCells.of((lat[:1], lon[:1], np.ones(1)), (lat[:1], lon[:1]))
+    assert one.holds(lat, lon).tolist() == [True] + [False] * 8
 
 
 def test_it_survives_saving(observed, tmp_path):

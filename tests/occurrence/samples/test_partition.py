@@ -90,6 +90,21 @@ def test_regions_leave_training_and_validation(table):
     assert "japan" in protocol["words"]
 
 
+@pytest.mark.parametrize("kind", ["cell", "spatial-block"])
+def test_regions_that_leave_nothing_are_blamed(table, kind):
+    split = SplitSection(kind=kind, regions=((-180.0, -90.0, 180.0, 90.0),))
+    with pytest.raises(DataError, match=r"split\.regions hold out 842 cells") as caught:
+        make_partition(table, split)
+    assert "smaller split.regions" in str(caught.value)
+
+
+def test_words_tell_of_resamples_where_there_are_any(table):
+    parts = make_partition(table, SplitSection())
+    assert "intervals resample" in parts.protocol(SplitSection())["words"]
+    told = parts.protocol(SplitSection(), intervals=False)
+    assert told["words"].endswith("whole cells were held out.") and told["groups"] > 1
+
+
 def test_a_region_without_cells(table):
     with pytest.raises(DataError, match="no cell lies in these regions"):
         make_partition(table, SplitSection(regions=((0.0, 0.0, 0.01, 0.01),)))

@@ -208,7 +208,8 @@ class _Bench:
 
     def _protocol(self, method: Method) -> dict[str, Any]:
         first = self.known[0]
-        told = first.parts.protocol(first.experiment.split)
+        intervals = self.score.bootstrap > 0
+        told = first.parts.protocol(first.experiment.split, intervals=intervals)
         told |= left_out(first.cells, first.parts.judged, self.vocabulary)
         watched = first.experiment.data.watchlist
         if missing := missing_watched(first.cells, first.parts, watched):

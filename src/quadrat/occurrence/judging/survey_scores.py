@@ -21,6 +21,7 @@ from quadrat.occurrence.judging.survey_tables import (
     species_frame,
 )
 from quadrat.occurrence.records.surveys import Survey
+from quadrat.occurrence.samples.observed import ObservedCells
 from quadrat.runtime.calibration import sigmoid
 from quadrat.scoring import Metrics
 from quadrat.scoring._resampled import weighted_ap_auc
@@ -83,7 +84,7 @@ def judge_survey(
         per_target=found.species,
         baselines={name: one.scores for name, one in rivals.items()},
         baseline_intervals={n: one.intervals for n, one in rivals.items() if one.intervals},
-        protocol=judging.protocol(),
+        protocol=judging.protocol(predictor.observed),
     )
     trained = None if counts is None else counts.by_week.sum(axis=0)
     return JudgedSurvey(
@@ -213,20 +214,39 @@ class _Judging:
                 above[first], under[first] = weighted_ap_auc(p[rows], y, weights)[0][0], 1
         return {"map": (above, under)}
 
-    def protocol(self) -> Mapping[str, Any]:
+    def protocol(self, observed: ObservedCells | None) -> Mapping[str, Any]:
         """What was judged; species that the model does not know are named."""
-        survey, places = self.survey, len(np.unique(self.groups))
-        judged = len(np.unique(survey.column))
+        survey = self.survey
+        first = np.unique(self.groups, return_index=True)[1]
+        places, judged, learnt = len(first), len(np.unique(survey.column)), None
+        if observed is not None:
+            learnt = int(observed.holds(survey.lat[first], survey.lon[first]).sum())
+        unjudged = {"visits_left_out": survey.left_out} if survey.left_out else {}
         return {
             "judged": "survey",
             "visits": len(survey.lat),
+            **unjudged,
             "groups": places,
+            **({} if learnt is None else {"learnt_places": learnt}),
             "species": judged,
             "unknown_species": list(survey.unknown),
-            "words": f"scores on {len(survey.visit)} presences and absences of {judged} species "
-            f"at {len(survey.lat)} visits of another survey; {len(survey.unknown)} of its species "
-            f"are unknown to the model; intervals resample {places} places.",
+            "words": self._words(judged, places, learnt),
         }
+
+    def _words(self, judged: int, places: int, learnt: int | None) -> str:
+        survey = self.survey
+        parts = [
+            f"scores on {len(survey.visit)} presences and absences of {judged} species at "
+            f"{len(survey.lat)} visits of another survey",
+            f"{len(survey.unknown)} of its species are unknown to the model",
+        ]
+        if survey.left_out:
+            parts.append(f"{survey.left_out} visits without a judged pair are left out")
+        if learnt:
+            parts.append(f"{learnt} of its {places} places lie in cells with records it learnt")
+        if self.resamples:
+            parts.append(f"intervals resample {places} places")
+        return f"{'; '.join(parts)}."
 
 
 def _calibration_error(p: Array, y: NDArray[np.bool_]) -> float:

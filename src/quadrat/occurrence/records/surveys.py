@@ -10,11 +10,22 @@ import polars as pl
 from numpy.typing import NDArray
 
 from quadrat.errors import DataError, UnknownNameError
-from quadrat.occurrence.records.places import LATITUDES, LONGITUDES, find_column, read_places
+from quadrat.geo import wrap_lon
+from quadrat.occurrence.records.places import (
+    LATITUDES,
+    LONGITUDES,
+    PlaceTable,
+    find_column,
+    read_places,
+)
 from quadrat.occurrence.records.taxonomy import Vocabulary
-from quadrat.tables import FIRST_ROW, numeric_column, read_table
+from quadrat.tables import FIRST_ROW, numeric_column
 
 _SPECIES, _PRESENT = ("species", "species_code", "code"), ("present", "presence", "occurrence")
+_PRESENCE = "1 where the species was found, 0 where it was looked for in vain"
+_DIGITS = 9
+"""Of a longitude in degrees: a tenth of a millimetre."""
+
 _NOT_SPECIES = {*LATITUDES, *LONGITUDES, "week", "date"}
 
 
@@ -30,6 +41,7 @@ class Survey:
         column: Its species in the model's vocabulary ``(N,)``; a pair occurs once.
         present: Whether it was found ``(N,)``.
         unknown: Species of the table that the model does not know.
+        left_out: Visits of the table without a judged pair, which are none of the ``V``.
     """
 
     lat: NDArray[np.float64]
@@ -39,6 +51,7 @@ class Survey:
     column: NDArray[np.int64]
     present: NDArray[np.bool_]
     unknown: tuple[str, ...]
+    left_out: int = 0
 
 
 def is_combined(path: Path) -> bool:
@@ -61,13 +74,19 @@ def read_survey(path: Path, vocabulary: Vocabulary) -> Survey:
     Raises:
         DataError: Columns are missing, values are not 0 or 1, or no species is known.
     """
-    frame = read_table(path)
-    places = read_places(frame)
+    places = read_places(path)
+    frame = places.frame
     species, present = (find_column(frame.columns, names) for names in (_SPECIES, _PRESENT))
     if species is not None and present is not None:
         row, name, found = _long(frame, species, present, path)
     else:
+        _refuse_half_long(frame, vocabulary, path)
         row, name, found = _wide(frame, vocabulary, path)
+    if not len(row):
+        raise DataError(
+            f"{path} does not say of any visit whether a species was found: all of it is blank.",
+            fix="write 0 (looked for, not found) or 1 (found).",
+        )
     names, which = np.unique(name, return_inverse=True)
     known = [_column(text, vocabulary) for text in names.tolist()]
     column = np.array([-1 if c is None else c for c in known], np.int64)[which]
@@ -78,12 +97,13 @@ def read_survey(path: Path, vocabulary: Vocabulary) -> Survey:
             [f"the table has: {', '.join(unknown[:5])}", f"the model: {vocabulary.codes[0]}"],
             fix="use codes or names of the model's labels.txt; see `quadrat evaluate` in the docs.",
         )
-    where = np.stack([places.lat, places.lon, places.week.astype(np.float64)], axis=1)
-    visits, visit = np.unique(where, axis=0, return_inverse=True)
-    keys = visit.reshape(-1)[row] * len(vocabulary) + column
-    pairs, place = np.unique(keys[column >= 0], return_inverse=True)
+    visits, visit = _visits(places)
+    judged = column >= 0
+    looked, visit_of = np.unique(visit[row[judged]], return_inverse=True)
+    pairs, place = np.unique(visit_of * len(vocabulary) + column[judged], return_inverse=True)
     present_in = np.zeros(len(pairs), dtype=bool)
-    np.logical_or.at(present_in, place, found[column >= 0])
+    np.logical_or.at(present_in, place, found[judged])
+    left_out, visits = len(visits) - len(looked), visits[looked]
     return Survey(
         lat=visits[:, 0],
         lon=visits[:, 1],
@@ -92,7 +112,20 @@ def read_survey(path: Path, vocabulary: Vocabulary) -> Survey:
         column=pairs % len(vocabulary),
         present=present_in,
         unknown=unknown,
+        left_out=left_out,
     )
+
+
+def _visits(places: PlaceTable) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The visits as latitude, longitude and week ``(V, 3)``, and the visit of every row ``(R,)``.
+
+    Longitudes are rounded: 359.9 less a full turn is not quite -0.1.
+    """
+    lon = np.round(wrap_lon(places.lon), _DIGITS)
+    lon[lon == 180.0] = -180.0
+    where = np.stack([places.lat, lon, places.week.astype(np.float64)], axis=1)
+    visits, visit = np.unique(where, axis=0, return_inverse=True)
+    return visits, visit.reshape(-1)
 
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.str_], NDArray[np.bool_]]
@@ -110,6 +143,22 @@ def _long(frame: pl.DataFrame, species: str, present: str, path: Path) -> Pairs:
     return row, names.to_numpy().astype(np.str_)[row], found
 
 
+def _refuse_half_long(frame: pl.DataFrame, vocabulary: Vocabulary, path: Path) -> None:
+    """Refuses a row a species without its presence, or the reverse, and says which is missing.
+
+    A column ``code`` alone says nothing: it may be that of a site.
+    """
+    species = find_column(frame.columns, _SPECIES[:2])
+    here = species or find_column(frame.columns, _PRESENT)
+    if here is None or any(_column(name, vocabulary) is not None for name in frame.columns):
+        return
+    missing = "'present' (0 or 1)" if species else "'species' (code or name)"
+    raise DataError(
+        f"{path} has a column '{here}' but no {missing}; it has: {', '.join(frame.columns[:12])}.",
+        fix=f"add it: {_PRESENCE}; counts above 0 become 1.",
+    )
+
+
 def _wide(frame: pl.DataFrame, vocabulary: Vocabulary, path: Path) -> Pairs:
     parts = []
     for column in frame.columns:
@@ -122,7 +171,8 @@ def _wide(frame: pl.DataFrame, vocabulary: Vocabulary, path: Path) -> Pairs:
     if not parts:
         raise DataError(
             f"{path} holds no presence of species; it has: {', '.join(frame.columns[:12])}.",
-            fix="give columns species and present (0 or 1), or a column of 0 and 1 a species.",
+            fix="give columns species and present (0 or 1), or a column of 0 and 1 a species; "
+            "counts above 0 become 1.",
         )
     row, name, found = (np.concatenate(column) for column in zip(*parts, strict=True))
     return row, name, found
@@ -145,6 +195,7 @@ def _zeros_and_ones(
         raise DataError(
             f"{path}: column '{column}' must be 0 (looked for, not found), 1 (found) or blank.",
             [f"row {row + FIRST_ROW}: {values[row]:g}" for row in bad],
+            fix=f"presence is no count: give {_PRESENCE}.",
         )
     return known, values[known] == 1
 

@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quadrat.errors import RunError
-from quadrat.geo import EARTH_RADIUS_KM, unit_vectors
+from quadrat.geo import (
+    EARTH_RADIUS_KM,
+    EDGE_KM,
+    cell_centres,
+    cells_at,
+    great_circle_km,
+    unit_vectors,
+)
 from quadrat.runs import atomic_path
 
 if TYPE_CHECKING:
@@ -21,6 +28,15 @@ if TYPE_CHECKING:
 FILE = "observed.npz"
 JUDGED_SHARE = 0.99
 """Farther from all records than this share of the judged cells is beyond what was judged."""
+
+_LOOKED_AT = 1000
+"""So many cells tell the grid: the centre of a cell is that of one finer cell in seven too."""
+
+_OFF_CENTRE = 1e-3
+"""A point is the centre of an H3 cell within this share of the cell's edge."""
+
+_CLOSE, _SAME_KM = 0.05, 0.01
+"""Where cells are no H3 cells: the quantile of their distances, and what is the same place."""
 
 Floats = NDArray[np.float64]
 
@@ -73,6 +89,22 @@ class ObservedCells:
         chords = self._tree.query(unit_vectors(lat, lon))[0]
         return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(chords / 2, 1)))
 
+    def holds(self, lat: ArrayLike, lon: ArrayLike) -> NDArray[np.bool_]:
+        """Whether places lie in one of the cells ``(N,)``.
+
+        The cells are those of the H3 grid whose centres they are. Where they are of no such grid,
+        a place lies in a cell within half the distance of cells that are close to each other.
+
+        Args:
+            lat: Latitudes in degrees ``(N,)``.
+            lon: Longitudes in degrees ``(N,)``.
+        """
+        if self._resolution is None:
+            reach = _spacing_km(self.lat, self.lon, _CLOSE) / 2
+            return np.asarray(self.distance_km(lat, lon) <= max(reach, _SAME_KM))
+        own = cells_at(self.lat, self.lon, self._resolution)
+        return np.isin(cells_at(lat, lon, self._resolution), own)
+
     def save(self, folder: Path) -> None:
         """Writes ``observed.npz``, arrays only."""
         names = ("lat", "lon", "records", "far_km")
@@ -97,18 +129,34 @@ class ObservedCells:
             raise RunError(f"{path} cannot be used: {error}. Repeat the run.") from error
 
     @cached_property
+    def _resolution(self) -> int | None:
+        """The coarsest H3 resolution of which all cells are cells."""
+        lat, lon = self.lat[:_LOOKED_AT], self.lon[:_LOOKED_AT]
+        for resolution, edge in enumerate(EDGE_KM):
+            centres = cell_centres(cells_at(lat, lon, resolution))
+            if (great_circle_km(lat, lon, *centres) <= _OFF_CENTRE * edge).all():
+                return resolution
+        return None
+
+    @cached_property
     def _tree(self) -> cKDTree:
         from scipy.spatial import cKDTree
 
         return cKDTree(unit_vectors(self.lat, self.lon))
 
 
-def _spacing_km(lat: Floats, lon: Floats) -> float:
-    """The usual distance of a cell to the nearest other one; 0 where there is no other."""
+def _spacing_km(lat: Floats, lon: Floats, share: float = 0.5) -> float:
+    """The usual distance of a cell to the nearest other one; 0 where there is no other.
+
+    Args:
+        lat: Latitudes in degrees ``(C,)``.
+        lon: Longitudes in degrees ``(C,)``.
+        share: Of the cells that have another within the distance.
+    """
     from scipy.spatial import cKDTree
 
     places = np.unique(unit_vectors(lat, lon), axis=0)
     if len(places) < 2:
         return 0.0
     chords = cKDTree(places).query(places, k=2)[0][:, 1]
-    return float(2 * EARTH_RADIUS_KM * np.arcsin(np.median(chords) / 2))
+    return float(2 * EARTH_RADIUS_KM * np.arcsin(np.quantile(chords, share) / 2))

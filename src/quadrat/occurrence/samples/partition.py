@@ -54,8 +54,13 @@ class Partition:
         }
         return {name: cells for name, cells in every.items() if len(cells)}
 
-    def protocol(self, split: SplitSection) -> dict[str, Any]:
-        """How the cells were divided, for ``metrics.json``."""
+    def protocol(self, split: SplitSection, *, intervals: bool = True) -> dict[str, Any]:
+        """How the cells were divided, for ``metrics.json``.
+
+        Args:
+            split: How they were divided.
+            intervals: Whether blocks are resampled, which the words then say.
+        """
         judged = "test" if len(self.test) else "validation"
         groups = len(np.unique(self.blocks[self.judged]))
         held = {"holdout_cells": len(self.holdout)} if len(self.holdout) else {}
@@ -70,7 +75,7 @@ class Partition:
             **held,
             **(self._years() if split.kind == "year" else {}),
             "groups": groups,
-            "words": self._words(split, judged, groups),
+            "words": self._words(split, judged, groups if intervals else 0),
         }
 
     def _years(self) -> dict[str, list[int]]:
@@ -85,10 +90,10 @@ class Partition:
         chosen = "" if len(self.test) else "; they also chose the state, which flatters a little"
         regions = ", ".join(r if isinstance(r, str) else str(list(r)) for r in split.regions)
         besides = f"; {len(self.holdout)} cells in {regions} were held out besides"
+        resampled = f"; intervals resample {groups} spatial blocks of {split.block_km:g} km"
         return (
             f"scores on all 48 weeks of {len(self.judged)} {judged} cells{chosen}; whole "
-            f"{together} were held out{besides if regions else ''}; intervals resample {groups} "
-            f"spatial blocks of {split.block_km:g} km."
+            f"{together} were held out{besides if regions else ''}{resampled if groups else ''}."
         )
 
 
@@ -113,18 +118,20 @@ def make_partition(
         raise DataError(
             f"{table.path}: no used cell lies in split.regions.", fix="raise data.sample_fraction."
         )
+    if not len(rest):
+        raise _too_few(table, split, "0 cells", len(holdout))
     blocks = spatial_blocks(table.lat, table.lon, split.block_km)
     if split.kind == "year":
         train, validation, test = _by_year(table, rest, split)
     else:
-        train, validation, test = _by_place(table, rest, split, blocks)
+        train, validation, test = _by_place(table, rest, split, blocks, len(holdout))
     return Partition(train, validation, test, holdout, blocks, table.years)
 
 
 def _by_place(
-    table: CellTable, rest: Cells, split: SplitSection, blocks: NDArray[np.str_]
+    table: CellTable, rest: Cells, split: SplitSection, blocks: NDArray[np.str_], held: int
 ) -> tuple[Cells, Cells, Cells]:
-    """Whole cells or whole blocks, at random."""
+    """Whole cells or whole blocks, at random, of what ``held`` cells in regions have left."""
     groups: NDArray[Any] | None = None
     if split.kind == "spatial-block":
         groups = blocks
@@ -133,16 +140,29 @@ def _by_place(
     units = len(rest) if groups is None else len(np.unique(groups[rest]))
     if units < _parts(split):
         named = f"blocks of {split.block_km:g} km" if groups is blocks else "cells"
-        raise DataError(
-            f"{table.path}: {units} {named} cannot be divided into {_parts(split)} parts.",
-            fix="give more cells, a larger data.sample_fraction or a smaller split.block_km.",
-        )
+        raise _too_few(table, split, f"{units} {named}", held)
     test = np.empty(0, dtype=np.int64)
     if split.test > 0:
         rest, test = inner_split(rest, groups, split.test, seed=(split.seed, 0))
     share = split.validation / (1 - split.test)
     train, validation = inner_split(rest, groups, share, seed=(split.seed, 1))
     return train, validation, test
+
+
+def _too_few(table: CellTable, split: SplitSection, units: str, held: int) -> DataError:
+    """Nothing is left to divide: the regions took it, or there never was enough."""
+    problem = f"{table.path}: {units} cannot be divided into {_parts(split)} parts"
+    if held:
+        cells = "cell" if held == 1 else "cells"
+        return DataError(
+            f"{problem}: split.regions hold out {held} {cells} before.",
+            fix="choose fewer or smaller split.regions, so that cells are left to learn from; or "
+            "give more cells, a larger data.sample_fraction or a smaller split.block_km.",
+        )
+    return DataError(
+        f"{problem}.",
+        fix="give more cells, a larger data.sample_fraction or a smaller split.block_km.",
+    )
 
 
 def _by_year(table: CellTable, rest: Cells, split: SplitSection) -> tuple[Cells, Cells, Cells]:
