@@ -25,7 +25,10 @@ def test_tune_occurrence(quadrat: Callable[..., Outcome], planet: PlanetWorld, t
         "--out", tmp_path,
     )  # fmt: skip
     assert done.code == 0, done.err
-    assert "trial 0:" in done.err
+    assert "trial 1:" in done.err and "trial 2:" in done.err and "trial 0" not in done.err
+    study = json.loads((Path(shlex.split(done.last_line)[-1]).parent / "study.json").read_text())
+    assert [trial["number"] for trial in study["trials"]] == [1, 2]
+    assert f"(trial {study['best']['number']})" in done.out
     *command, file = shlex.split(done.last_line)
     assert command == ["quadrat", "train"]
     for name in FILES:
@@ -73,6 +76,10 @@ def test_tune_photos(quadrat: Callable[..., Outcome], tmp_path: Path):
     ("arguments", "told"),
     [
         (["--only", "network.scael"], "Did you mean 'network.scale'?"),
+        (["--only", "lr,network.scael"], "'lr'. The geomodel's --lr is 'optimiser.learning_rate'"),
+        (["--only", "lr,pos_lambda"], "'pos_lambda'. The geomodel's --pos_lambda is 'loss.pos_l"),
+        (["--autotune_epochs", "3"], "use `quadrat tune EXPERIMENT --epochs N`"),
+        (["--autotune_ranges", "3"], "use `quadrat tune EXPERIMENT --space FILE`"),
         (["--storage", "study.json"], "must end in .db"),
         (["--trials", "0"], "trials"),
     ],

@@ -54,6 +54,11 @@ def test_unknown_keys_are_refused_with_the_closest(occurrence):
     assert "netwrk: unknown key. Did you mean 'network'?" in found
 
 
+def test_old_names_in_a_space_are_answered_with_the_key(occurrence):
+    found = problems({"lr": {"low": 1e-4, "high": 1e-3}}, occurrence())
+    assert "lr: unknown key. The geomodel's --lr is 'optimiser.learning_rate' here." in found
+
+
 def test_values_that_the_schema_refuses_are_refused(occurrence):
     space = {
         "network": {"scale": {"low": 0.5, "high": 80.0}, "week_harmonics": {"low": 1, "high": 2.5}},
@@ -119,6 +124,10 @@ def test_only_keys_of_the_space_can_be_chosen(occurrence):
     assert list(space.only(["network.scale"]).ranges) == ["network.scale"]
     with pytest.raises(UsageError, match=r"Did you mean 'network\.scale'"):
         space.only(["network.scael"])
+    with pytest.raises(UsageError) as raised:
+        space.only(["network.scale", "lr", "los.kind"], occurrence().advice)
+    assert "'lr'. The geomodel's --lr is 'optimiser.learning_rate' here." in str(raised.value)
+    assert "'los.kind'. Did you mean 'loss.kind'?" in str(raised.value)
 
 
 def test_keys_that_the_experiment_settles_are_not_searched(occurrence, tmp_path):

@@ -75,8 +75,10 @@ def test_a_study_is_kept_and_found_again(tmp_path, name):
 
 def test_another_search_in_the_same_storage_is_refused(tmp_path):
     study_in(tmp_path / "study.log")
-    with pytest.raises(RunError, match="begun with another epochs"):
+    with pytest.raises(RunError, match="begun with epochs = 3, now 4: its trials"):
         study_in(tmp_path / "study.log", epochs=4)
+    with pytest.raises(RunError, match=r"begun with another space \(x, y\); epochs = 3, now 4:"):
+        study_in(tmp_path / "study.log", epochs=4, space={"x": 2, "y": 1})
 
 
 def test_files_that_hold_no_study_are_refused(tmp_path):

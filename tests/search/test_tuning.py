@@ -93,7 +93,7 @@ def test_a_study_goes_on_in_its_storage(family, occurrence, tmp_path):
     assert again.folder == first.folder
     assert len(family.trained) == 24
     assert [t.values for t in again.trials] == [t.values for t in whole.trials]
-    with pytest.raises(RunError, match="begun with another epochs"):
+    with pytest.raises(RunError, match="begun with epochs = 4, now 2"):
         tune(occurrence(), space=SPACE, epochs=2, storage=storage, out=tmp_path)
 
 

@@ -76,10 +76,11 @@ def _click_error(error: Exception) -> None:
 
 def _foreign_option(name: str) -> str:
     """A line for somebody who knows an option from another program, or nothing."""
+    from quadrat.occurrence.transfer.flags import ASKING
     from quadrat.occurrence.transfer.flags import FLAGS as OF_OCCURRENCE
     from quadrat.photos.flags import FLAGS as OF_PHOTOS
 
-    for flags in (OF_OCCURRENCE, OF_PHOTOS):
+    for flags in (OF_OCCURRENCE, OF_PHOTOS, ASKING):
         if found := flags.find(name):
             return _line(flags.advice(name), [flag.key for flag in found if flag.key])
     return ""

@@ -26,7 +26,7 @@ class TrialRecord:
     """One trial.
 
     Attributes:
-        number: From 0, in the order of the storage.
+        number: From 1, in the order of the storage (where Optuna counts from 0).
         state: finished, given up, invalid, failed, killed, or running (elsewhere).
         value: The score: of a trial that was given up, what it had then.
         values: Key → value.
@@ -160,7 +160,7 @@ def _record(trial: FrozenTrial, proposer: Proposer, *, killed: bool) -> TrialRec
     }
     took = trial.duration
     return TrialRecord(
-        number=trial.number,
+        number=trial.number + 1,
         state=kinds.get(trial.state, "running"),
         value=trial.value,
         values=proposer.values(trial.params),

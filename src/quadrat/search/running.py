@@ -132,7 +132,7 @@ class Search:
         self.study.tell(trial, score, state=state, skip_if_finished=True)
         shown = "  ".join(f"{key}={_short(value)}" for key, value in values.items())
         ended = f"{score:.5g}" if score is not None else f"no score ({reason.splitlines()[0]})"
-        current_progress().note(f"trial {trial.number}: {ended}  {shown}")
+        current_progress().note(f"trial {trial.number + 1}: {ended}  {shown}")
 
 
 def _short(value: Any) -> str:

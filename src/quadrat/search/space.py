@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import tomllib
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -56,18 +56,27 @@ class Space:
 
     ranges: Mapping[str, Range]
 
-    def only(self, keys: Sequence[str]) -> Space:
+    def only(self, keys: Sequence[str], advice: Callable[[str], str] = lambda key: "") -> Space:
         """The space of some keys.
 
+        Args:
+            keys: Dotted keys.
+            advice: What a name of another program is called here, as a sentence, or nothing.
+
         Raises:
-            UsageError: The space has no such key.
+            UsageError: The space lacks keys; lists all of them.
         """
-        for key in keys:
-            if key not in self.ranges:
-                raise UsageError(
-                    f"the space has no range for '{key}'.{closest(key, self.ranges)} "
-                    f"It has: {', '.join(self.ranges)}. Give a range with --space."
-                )
+        unknown = [
+            f"'{key}'.{advice(key) or closest(key, self.ranges)}"
+            for key in keys
+            if key not in self.ranges
+        ]
+        if unknown:
+            listed = "".join(f"\n  - {line}" for line in unknown)
+            raise UsageError(
+                f"the space has no range for:{listed}\n"
+                f"It has: {', '.join(self.ranges)}. Give other ranges with --space."
+            )
         return Space({key: kind for key, kind in self.ranges.items() if key in keys})
 
     def without(self, keys: Sequence[str]) -> Space:
@@ -121,7 +130,7 @@ def searched_space(
         UsageError: ``only`` names a key without a range, or nothing is left.
     """
     ranges = read_space(space, experiment) if space is not None else default_space(experiment)
-    ranges = ranges.only(only) if only else ranges
+    ranges = ranges.only(only, experiment.advice) if only else ranges
     ranges = ranges.without([override.partition("=")[0].strip() for override in overrides])
     if not ranges.ranges:
         raise UsageError("there is nothing to search: every key of the space is set or left out.")
@@ -171,7 +180,7 @@ def make_space(
     """
     problems: list[str] = []
     ranges: dict[str, Range] = {}
-    for key, value in _leaves(document, type(experiment), "", problems):
+    for key, value in _leaves(document, type(experiment), "", problems, experiment.advice):
         try:
             ranges[key] = Range.model_validate(value)
         except ValidationError as error:
@@ -217,14 +226,18 @@ def _nested(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _leaves(
-    document: Mapping[str, Any], model: type[BaseModel], prefix: str, problems: list[str]
+    document: Mapping[str, Any],
+    model: type[BaseModel],
+    prefix: str,
+    problems: list[str],
+    advice: Callable[[str], str],
 ) -> Iterator[tuple[str, Any]]:
     """The keys of a space that the schema knows and a search may change, with their ranges."""
     for name, value in _nested(document).items():
         key, field = prefix + name, model.model_fields.get(name)
         section = inner_model(field.annotation) if field is not None else None
         if field is None:
-            hint = closest(name, model.model_fields)
+            hint = advice(name) or closest(name, model.model_fields)
             problems.append(
                 f"{key}: unknown key.{hint or ' Known here: ' + ', '.join(model.model_fields)}"
             )
@@ -233,7 +246,7 @@ def _leaves(
         elif section is None:
             yield key, value
         elif isinstance(value, Mapping):
-            yield from _leaves(value, section, f"{key}.", problems)
+            yield from _leaves(value, section, f"{key}.", problems, advice)
         else:
             problems.append(f"{key}: this is a section; give ranges of its keys")
 

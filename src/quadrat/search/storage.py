@@ -105,12 +105,23 @@ def open_study(
     if then is None:
         study.set_user_attr("begun_with", now)
     elif then != now:
-        changed = ", ".join(key for key in now if then.get(key) != now[key])
+        changed = [
+            _change(key, then.get(key), now[key]) for key in now if then.get(key) != now[key]
+        ]
         raise RunError(
-            f"the storage holds a study '{name}' that was begun with another {changed}: its "
+            f"the storage holds a study '{name}' that was begun with {'; '.join(changed)}: its "
             "trials cannot be compared with new ones. Set it back, or give another --storage."
         )
     return study
+
+
+def _change(key: str, then: str | None, now: str) -> str:
+    """What a study was begun with, and what is asked for now; both are JSON."""
+    before, after = json.loads(then or "null"), json.loads(now)
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        return f"{key} = {before}, now {after}"
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return f"another {key} ({', '.join(names)})"
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import pytest
 from quadrat.errors import ExperimentError
 from quadrat.experiment import parse
 from quadrat.occurrence.schema import OccurrenceExperiment
-from quadrat.occurrence.transfer.flags import FLAGS, TRAIN
+from quadrat.occurrence.transfer.flags import ASKING, FLAGS, PREDICT, TRAIN
 from tests.keys import key_exists
 
 DOCS = Path(__file__).parents[3] / "docs" / "coming-from-geomodel.md"
@@ -43,6 +43,13 @@ def test_the_documentation_says_the_same(name):
     lines = [line for line in DOCS.read_text().splitlines() if line.startswith(f"| `--{name}` ")]
     assert len(lines) == 1, "one row of the table"
     assert not TRAIN[name].key or f"`{TRAIN[name].key}`" in lines[0]
+    assert TRAIN[name].note in lines[0]
+
+
+@pytest.mark.parametrize("name", PREDICT)
+def test_flags_of_asking_are_documented_and_no_keys(name):
+    assert f"--{name}" in DOCS.read_text()
+    assert "quadrat " in ASKING.advice(name) and not FLAGS.advice(name)
 
 
 def test_no_advice_for_other_names():
@@ -67,8 +74,16 @@ def test_other_families_have_other_names():
     assert "geomodel" not in str(caught.value)
 
 
-def test_an_old_option_of_the_command_line():
-    command = [sys.executable, "-m", "quadrat", "train", "species", "--lr", "0.1"]
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["train", "species", "--lr", "0.1"], "--set optimiser.learning_rate=VALUE"),
+        (["species", "run", "--top_k", "5"], "quadrat species RUN --top N"),
+        (["species", "--checkpoint", "best.pt"], "quadrat import CHECKPOINT"),
+    ],
+)
+def test_an_old_option_of_the_command_line(command, said):
+    command = [sys.executable, "-m", "quadrat", *command]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
-    assert "--set optimiser.learning_rate=VALUE" in done.stderr
+    assert said in done.stderr

@@ -65,11 +65,26 @@ TRAIN: dict[str, Flag] = {
     "propagate_env_dist_max": Flag("labels.propagate.max_environment_distance"),
     "propagate_range_cap": Flag("labels.propagate.range_cap_km"),
     "holdout_regions": Flag("split.regions", "out of validation too"),
-    "autotune": Flag("", "use `quadrat tune EXPERIMENT`"),
+    "autotune": Flag("", "use `quadrat tune EXPERIMENT`; `--only KEY,KEY` searches some keys"),
     "autotune_trials": Flag("", "use `quadrat tune EXPERIMENT --trials N`"),
-    "autotune_epochs": Flag("", "use `quadrat tune EXPERIMENT`"),
-    "autotune_ranges": Flag("", "use `quadrat tune EXPERIMENT`"),
+    "autotune_epochs": Flag("", "use `quadrat tune EXPERIMENT --epochs N`"),
+    "autotune_ranges": Flag(
+        "", "use `quadrat tune EXPERIMENT --space FILE`; `--show-space` prints such a file"
+    ),
 }
 """Flags of ``train.py``, without their dashes."""
 
+PREDICT: dict[str, Flag] = {
+    "checkpoint": Flag(
+        "", "give the run folder first; `quadrat import CHECKPOINT` makes one of a checkpoint"
+    ),
+    "top_k": Flag("", "use `quadrat species RUN --top N`"),
+    "common_species": Flag("", "use `quadrat species RUN --places FILE --union --out FILE`"),
+}
+"""Flags of ``predict.py`` that have other names here."""
+
 FLAGS = ForeignFlags(TRAIN, called="The geomodel's --{}")
+"""What experiment files and options are advised by."""
+
+ASKING = ForeignFlags(PREDICT, called="The geomodel's --{}")
+"""The same for options only: no experiment file asks a model."""
