@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quadrat.experiment import Experiment
-from quadrat.experiment.loading import inner_model
+from quadrat.experiment.keys import inner_model
 
 
 def key_exists(experiment: type[Experiment], key: str) -> bool:

@@ -77,7 +77,7 @@ def test_wrong_type(train):
 
 
 def test_one_value_where_a_list_is_meant(train):
-    check_says(train("split.by=State"), 'split.by: must be a list, such as ["State"]')
+    check_says(train("split.by=3"), 'split.by: must be a list, such as ["3"]')
 
 
 def test_a_value_where_a_section_is_meant(train):

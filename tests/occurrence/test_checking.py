@@ -1,8 +1,10 @@
 import pytest
 
+from quadrat.errors import UsageError
 from quadrat.experiment import CheckReport
 from quadrat.occurrence.family import check
 from quadrat.occurrence.findings import findings
+from quadrat.occurrence.fitting import make_objective
 from quadrat.occurrence.samples.dataset import prepare
 
 from .tables import columns, random_lists, write
@@ -35,6 +37,25 @@ def test_what_stops_training_is_an_error(experiment, tmp_path):
     assert not report.ok and "macro_auc" in report.errors[0]
     report = check(experiment(score={"primary": "mapp"}))
     assert "Did you mean 'map'" in report.errors[0]
+
+
+@pytest.mark.parametrize("primary", ["holdout_map", "list_ratio_10", "mapp"])
+def test_only_scores_that_may_choose_are_offered(experiment, primary):
+    made = experiment(score={"primary": primary}, data={"watchlist": ["nobody"]})
+    with pytest.raises(UsageError) as caught:
+        make_objective(made, prepare(made))
+    offered = str(caught.value).rpartition(": ")[2].rstrip(".").split(", ")
+    assert {"map", "geoscore", "f1_10"} <= set(offered)
+    for name in offered:
+        chosen = experiment(score={"primary": name}, data={"watchlist": ["nobody"]})
+        assert make_objective(chosen, prepare(chosen)).primary == name
+
+
+@pytest.mark.parametrize("primary", ["watchlist_map", "watchlist_ap_nobody"])
+def test_scores_of_watched_species_need_one_that_is_learnt(experiment, primary):
+    made = experiment(score={"primary": primary}, data={"watchlist": ["nobody"]})
+    with pytest.raises(UsageError, match=r"of data\.watchlist, and no species .*of it is learnt"):
+        make_objective(made, prepare(made))
 
 
 def test_neighbours_of_training_cells_are_told(experiment):

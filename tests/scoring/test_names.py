@@ -28,6 +28,13 @@ def test_directions() -> None:
         primary_direction("list_ratio_10")
 
 
+def test_only_scores_that_are_computed_and_can_choose_are_offered() -> None:
+    computed = ["map", "list_ratio_10", "geoscore"]
+    for name in ("list_ratio_10", "mapp"):
+        with pytest.raises(UsageError, match=r": geoscore, map\.$"):
+            primary_direction(name, computed)
+
+
 def test_an_unknown_name_offers_the_closest() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'weighted_r2'"):
         primary_direction("weigted_r2")

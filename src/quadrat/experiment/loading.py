@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import json
 import tomllib
-import types
-import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from quadrat.errors import ExperimentError, UsageError, closest
-from quadrat.experiment.paths import Located, located
+from quadrat.errors import ExperimentError, closest
+from quadrat.experiment.overrides import apply, overridden_family
+from quadrat.experiment.problems import problems
 from quadrat.experiment.sections import Experiment
 
 FAMILIES = {
@@ -30,8 +28,9 @@ def load(source: Path | str, overrides: Sequence[str] = ()) -> Experiment:
 
     Args:
         source: A TOML file; its paths are relative to the folder it lies in.
-        overrides: ``"section.key=value"``; values are TOML, bare words are text, and paths are
-            relative to the current folder, as a shell completes them.
+        overrides: ``"section.key=value"``; values are TOML, bare words are text or, for keys
+            that take a list, its items (``japan,uk``), and paths are relative to the current
+            folder, as a shell completes them.
 
     Raises:
         ExperimentError: Lists everything that is wrong with the file.
@@ -77,14 +76,14 @@ def parse(
         ExperimentError: Lists everything that is wrong.
     """
     content = _copied(document)
-    family = _overridden_family(overrides) or content.get("family")
+    family = overridden_family(overrides) or content.get("family")
     model = experiment_class(family, source)
     for override in overrides:
-        _apply(content, override, model)
+        apply(content, override, model)
     try:
         experiment = model.model_validate(content, context={"folder": folder or Path.cwd()})
     except ValidationError as error:
-        raise ExperimentError(_problems(error, model), source) from None
+        raise ExperimentError(problems(error, model), source) from None
     experiment._source = source
     return experiment
 
@@ -127,118 +126,3 @@ def _copied(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_copied(inner) for inner in value]
     return value
-
-
-def _split_override(override: str) -> tuple[list[str], Any]:
-    key, equals, text = override.partition("=")
-    keys = [part.strip() for part in key.split(".")]
-    if not equals or not all(keys):
-        raise UsageError(f"cannot read the override {override!r}: write section.key=value.")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
-    return keys, value
-
-
-def _overridden_family(overrides: Sequence[str]) -> object:
-    values = [_split_override(override) for override in overrides]
-    return next((value for keys, value in reversed(values) if keys == ["family"]), None)
-
-
-def _apply(content: dict[str, Any], override: str, model: type[BaseModel]) -> None:
-    keys, value = _split_override(override)
-    place: Any = content
-    for position, key in enumerate(keys[:-1]):
-        if isinstance(place, list):
-            place = place[_index(key, place, override)]
-        else:
-            place = place.setdefault(key, {})
-        if not isinstance(place, (dict, list)):
-            written = ".".join(keys[: position + 1])
-            raise UsageError(f"cannot apply {override!r}: {written} is a value, not a section.")
-    mark = _located(model, keys)
-    if mark is not None:
-        value = mark.absolute(value, Path.cwd())
-    if isinstance(place, list):
-        place[_index(keys[-1], place, override)] = value
-    else:
-        place[keys[-1]] = value
-
-
-def _index(key: str, items: list[Any], override: str) -> int:
-    if not key.isdecimal() or int(key) >= len(items):
-        raise UsageError(
-            f"cannot apply {override!r}: '{key}' must be a number below {len(items)}, "
-            "because that place holds a list."
-        )
-    return int(key)
-
-
-def _located(model: type[BaseModel], keys: Sequence[str]) -> Located | None:
-    owner = _model_at(model, keys[:-1])
-    field = owner.model_fields.get(keys[-1]) if owner else None
-    return located(field) if field else None
-
-
-def _model_at(model: type[BaseModel] | None, keys: Sequence[str | int]) -> type[BaseModel] | None:
-    """The model of the section that a path of keys leads to."""
-    for key in keys:
-        if isinstance(key, int) or key.isdecimal():
-            continue
-        field = model.model_fields.get(key) if model else None
-        model = inner_model(field.annotation) if field else None
-    return model
-
-
-def inner_model(annotation: Any) -> type[BaseModel] | None:
-    """The section model inside a field's annotation, through lists and unions; None for keys."""
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        return annotation if issubclass(annotation, BaseModel) else None
-    models = (inner_model(argument) for argument in typing.get_args(annotation))
-    return next((model for model in models if model is not None), None)
-
-
-def _problems(error: ValidationError, model: type[Experiment]) -> list[str]:
-    problems = []
-    found = error.errors(include_url=False)
-    for item in found:
-        if item["type"] == "too_short" and _has_worse(found, item["loc"]):
-            continue
-        path = ".".join(str(key) for key in item["loc"]) or "experiment"
-        if item["type"] == "extra_forbidden":
-            hint = model.advice(str(item["loc"][-1])) or _closest_key(model, item["loc"])
-            problems.append(f"{path}: unknown key.{hint}")
-            continue
-        shown = item["input"]
-        given = f" (given: {shown!r})" if isinstance(shown, (str, int, float, bool)) else ""
-        problems.append(f"{path}: {_message(item['type'], item['msg'], shown)}{given}")
-    return problems
-
-
-def _has_worse(found: Sequence[Any], location: tuple[str | int, ...]) -> bool:
-    """Whether items of a list are wrong, which pydantic then takes for too few."""
-    depth = len(location)
-    return any(len(item["loc"]) > depth and item["loc"][:depth] == location for item in found)
-
-
-def _message(kind: str, words: str, value: object) -> str:
-    """Pydantic's words, or ours where its words are of Python's types."""
-    if kind in ("tuple_type", "list_type", "set_type"):
-        single = isinstance(value, (str, int, float))
-        return "must be a list" + (f", such as {json.dumps([value])}" if single else "")
-    if kind == "too_short":
-        return f"the list is too short, give {words.partition(' have ')[2].partition(' after ')[0]}"
-    if kind in ("model_type", "dict_type"):
-        return "is a section of keys, not a value"
-    message = words.removeprefix("Value error, ")
-    return message[0].lower() + message[1:]
-
-
-def _closest_key(model: type[BaseModel], location: Sequence[str | int]) -> str:
-    owner = _model_at(model, list(location[:-1]))
-    if owner is None:
-        return ""
-    known = list(owner.model_fields)
-    hint = closest(str(location[-1]), known)
-    return hint or f" Known here: {', '.join(known)}."

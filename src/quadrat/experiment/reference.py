@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from quadrat.experiment.loading import FAMILIES, experiment_class, inner_model
+from quadrat.experiment.keys import inner_model
+from quadrat.experiment.loading import FAMILIES, experiment_class
 from quadrat.experiment.sections import Experiment, Section
 
 _INTRODUCTION = """# The experiment file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from quadrat.engine import (
 from quadrat.errors import UsageError
 from quadrat.occurrence.network.model import NetworkSpec
 from quadrat.occurrence.network.species_network import OccurrenceNetwork
-from quadrat.occurrence.objective import SpeciesObjective
+from quadrat.occurrence.objective import SpeciesEvaluator, SpeciesObjective
 from quadrat.occurrence.records.reading import known_species
 from quadrat.occurrence.records.taxonomy import read_watchlist
 from quadrat.occurrence.samples.batches import SampleBatches
@@ -30,6 +31,7 @@ from quadrat.occurrence.schema import OccurrenceExperiment
 from quadrat.occurrence.transfer.first_epochs import learn_new_species
 from quadrat.occurrence.transfer.starting import Start, slower_before_species
 from quadrat.runtime.weeks import WEEKS
+from quadrat.scoring import choosing, primary_direction
 
 
 class Fitted(NamedTuple):
@@ -163,21 +165,29 @@ def make_objective(experiment: OccurrenceExperiment, data: OccurrenceData) -> Sp
     """Loss and scores of an experiment.
 
     Raises:
-        UsageError: The primary score is not computed while training.
+        UsageError: The primary score cannot choose a model, or is not computed while training.
     """
     vocabulary = data.vocabulary
     watchlist = vocabulary.columns(read_watchlist(experiment.data.watchlist))
     weights = None if data.label_weights is None else torch.from_numpy(data.label_weights)
-    objective = SpeciesObjective(experiment, len(vocabulary), watchlist, weights)
-    evaluator = objective.evaluator()
+    _require_primary(experiment.score.primary, len(vocabulary), watchlist)
+    return SpeciesObjective(experiment, len(vocabulary), watchlist, weights)
+
+
+def _require_primary(primary: str, species: int, watchlist: Mapping[str, int]) -> None:
+    evaluator = SpeciesEvaluator(species, watchlist)
     nowhere = torch.zeros(0, dtype=torch.int64)
-    evaluator.scoring.update(
-        torch.zeros(1, len(vocabulary)), nowhere, nowhere, density=torch.zeros(1)
-    )
-    known = evaluator.compute()
-    if objective.primary not in known:
+    evaluator.scoring.update(torch.zeros(1, species), nowhere, nowhere, density=torch.zeros(1))
+    computed = evaluator.compute()
+    primary_direction(primary, computed)
+    if primary in computed:
+        return
+    offered = f"Choose from: {', '.join(choosing(computed))}."
+    if primary.startswith("watchlist_"):
+        code = primary.removeprefix("watchlist_ap_")
+        which = "no species" if primary == "watchlist_map" else f"no species '{code}'"
         raise UsageError(
-            f"score.primary = '{objective.primary}' is not computed while training. Choose from: "
-            f"{', '.join(sorted(known))}."
+            f"score.primary = '{primary}' is about the species of data.watchlist, and {which} of "
+            f"it is learnt. Mend data.watchlist, or lower labels.min_observations. {offered}"
         )
-    return objective
+    raise UsageError(f"score.primary = '{primary}' is not computed while training. {offered}")

@@ -46,11 +46,11 @@ def require_primary(experiment: PhotosExperiment) -> None:
         UsageError: It has no better end, or is not one of this family's or head's.
     """
     primary = experiment.score.primary
-    primary_direction(primary)
     nothing = np.full((2, len(experiment.data.targets)), np.nan)
     computed = list(regression_scores(nothing, nothing))
     if DISTRIBUTIONS[experiment.head.distribution].tells_sigma:
         computed.append("crps")
+    primary_direction(primary, computed)
     if primary not in computed:
         hint = (
             " Set head.distribution = 'gaussian' for it, or choose"

@@ -12,7 +12,7 @@ from quadrat.scoring.baselines import mean_baseline, metadata_baseline
 from quadrat.scoring.bootstrap import bootstrap_means, bootstrap_ratios, bootstrap_regression
 from quadrat.scoring.geoscore import GeoScore, geoscore, geoscores
 from quadrat.scoring.metrics import Metrics, regression_metrics, weight_vector
-from quadrat.scoring.names import ScoreInfo, primary_direction, score_info, score_names
+from quadrat.scoring.names import ScoreInfo, choosing, primary_direction, score_info, score_names
 from quadrat.scoring.regression import (
     mean_weighted_r2,
     regression_scores,
@@ -41,6 +41,7 @@ __all__ = [
     "bootstrap_means",
     "bootstrap_ratios",
     "bootstrap_regression",
+    "choosing",
     "column_average_precision",
     "crps_normal",
     "crps_skill",

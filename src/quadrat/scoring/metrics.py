@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from quadrat.errors import UsageError
 from quadrat.scoring.bootstrap import bootstrap_means, bootstrap_regression
-from quadrat.scoring.names import primary_direction
+from quadrat.scoring.names import choosing, primary_direction
 from quadrat.scoring.regression import checked, regression_scores, target_scores
 from quadrat.scoring.skill import crps_normal, inside
 
@@ -74,11 +74,11 @@ class Metrics:
             UnknownNameError: The primary score is no score at all.
             UsageError: It cannot choose a model, or is not computed here.
         """
-        higher = primary_direction(primary)
+        higher = primary_direction(primary, scores)
         if primary not in scores:
             raise UsageError(
                 f"score.primary = '{primary}' is not computed here. Choose from: "
-                f"{', '.join(sorted(scores))}."
+                f"{', '.join(choosing(scores))}."
             )
         mean, sd = _over_folds(folds)
         return cls(primary, higher, scores, folds=folds, fold_mean=mean, fold_sd=sd, **others)

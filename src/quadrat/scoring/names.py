@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from quadrat.errors import UnknownNameError, UsageError
@@ -135,17 +135,30 @@ def score_info(name: str) -> ScoreInfo:
     raise UnknownNameError("score", name, score_names())
 
 
-def primary_direction(name: str) -> bool:
+def primary_direction(name: str, computed: Iterable[str] | None = None) -> bool:
     """Whether higher is better, for a score that shall choose a model.
+
+    Args:
+        name: The score.
+        computed: The scores that are offered instead; all by default.
 
     Raises:
         UnknownNameError: There is no such score.
         UsageError: The score has no better end.
     """
-    info = score_info(name)
+    others = score_names() if computed is None else computed
+    try:
+        info = score_info(name)
+    except UnknownNameError:
+        raise UnknownNameError("score", name, choosing(others)) from None
     if info.higher_is_better is None:
         raise UsageError(
-            f"the score '{name}' cannot choose a model ({info.meaning}). Set score.primary to a "
-            "score with a better end, such as weighted_r2 or map."
+            f"the score '{name}' cannot choose a model ({info.meaning}). Set score.primary to one "
+            f"with a better end: {', '.join(choosing(others))}."
         )
     return info.higher_is_better
+
+
+def choosing(names: Iterable[str]) -> list[str]:
+    """Those of some scores that can choose a model, sorted."""
+    return sorted(name for name in names if score_info(name).higher_is_better is not None)

@@ -26,7 +26,7 @@ from pydantic import BaseModel, ValidationError
 
 from quadrat.errors import ExperimentError, UsageError, closest
 from quadrat.experiment import Experiment, parse, read_document
-from quadrat.experiment.loading import inner_model
+from quadrat.experiment.keys import inner_model
 from quadrat.search.document import changed, flat
 from quadrat.search.schema import Range, plain
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from quadrat.errors import closest
 from quadrat.experiment import Section
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -14,6 +15,17 @@ Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Degrees = Annotated[float, Field(ge=-180.0, le=180.0)]
 Region = Literal["us_northwest", "benelux", "uk", "california", "japan"]
 Box = tuple[Degrees, Degrees, Degrees, Degrees]
+
+
+def _is_a_region(value: object) -> object:
+    names = get_args(Region)
+    if value in names or (isinstance(value, (list, tuple)) and len(value) == len(get_args(Box))):
+        return value
+    hint = closest(value, names) if isinstance(value, str) else ""
+    raise ValueError(
+        f"must be a region's name ({', '.join(names)}) or a box [lon_min, lat_min, lon_max, "
+        f"lat_max] in degrees{hint and '.' + hint}"
+    )
 
 
 class SplitSection(Section):
@@ -36,7 +48,7 @@ class SplitSection(Section):
         gt=0.0,
         description="Side of a spatial block in km; intervals resample blocks of this size too.",
     )
-    regions: tuple[Region | Box, ...] = Field(
+    regions: tuple[Annotated[Region | Box, BeforeValidator(_is_a_region)], ...] = Field(
         (),
         description="Held out from training and validation with any kind, and judged besides "
         "(holdout_…): us_northwest, benelux, uk, california, japan, or boxes [lon_min, lat_min, "
