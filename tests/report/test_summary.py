@@ -89,6 +89,20 @@ def test_no_baseline_is_said(photos_run: Path, change_metrics: Change) -> None:
     assert [line for line in cautions(contents, told) if "score.bootstrap" in line]
 
 
+def test_few_groups_are_told_with_or_without_intervals(
+    photos_run: Path, change_metrics: Change
+) -> None:
+    change_metrics(photos_run, protocol={"groups": 4})
+    contents = read_run(photos_run)
+    assert "carry the scores: intervals over so few" in " ".join(
+        cautions(contents, summarise(contents))
+    )
+    change_metrics(photos_run, intervals=None)
+    contents = read_run(photos_run)
+    told = " ".join(cautions(contents, summarise(contents)))
+    assert "Only 4 groups carry the scores." in told and "too narrow" not in told
+
+
 def test_the_photo_alone_is_no_baseline(photos_run: Path, change_metrics: Change) -> None:
     metrics = read_run(photos_run).metrics
     baselines = {**metrics["baselines"], "photo_alone": {"weighted_r2": 0.9}}

@@ -25,10 +25,10 @@ def cautions(contents: Contents, summary: Summary) -> list[str]:
         found.append(f"{label} has no interval of its own: look at those of the other scores.")
     groups = contents.protocol.get("groups")
     if isinstance(groups, int) and not isinstance(groups, bool) and groups < 10:
-        found.append(
-            f"Only {counted(groups, 'group')} carry the scores: intervals over so few are too "
-            "narrow."
+        rough = (
+            ": intervals over so few are too narrow" if contents.metrics.get("intervals") else ""
         )
+        found.append(f"Only {counted(groups, 'group')} carry the scores{rough}.")
     if contents.protocol.get("kind") == "random":
         found.append("A random split flatters wherever samples of one place or visit are alike.")
     if seen := seen_in_training(contents.protocol):

@@ -68,6 +68,8 @@ def test_target_groups_see_through_the_road(trained, points, region, tmp_path):
     assert not run.path("refit/baseline").exists()
     drawn = family.evaluate(run, region.surveys)["scores"]["macro_auc"]
     assert family.evaluate(trained, region.surveys)["scores"]["macro_auc"] > drawn + 0.02
+    told = (run.metrics(), family.evaluate(run, region.surveys), trained.metrics())
+    assert ["resample" in metrics["protocol"]["words"] for metrics in told] == [False, False, True]
     assert family.evaluate(run, None) == run.metrics()
 
 

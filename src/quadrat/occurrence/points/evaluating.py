@@ -49,6 +49,7 @@ def evaluate(
     simple = None
     if experiment.score.baselines:
         simple = PointEnsemble.load(run.path(BASELINE)).answers(sites.covariates)
+    intervals = "; intervals resample species" if experiment.score.bootstrap else ""
     judged_species = int((~np.isnan(sites.labels)).any(axis=0).sum())
     judged = judge(
         predictor.model.answers(sites.covariates),
@@ -64,8 +65,7 @@ def evaluate(
             "sites": len(sites),
             "species_judged": judged_species,
             "words": f"scores of presence against absence at {len(sites)} sites of another table, "
-            f"where {judged_species} of {len(codes)} species were looked for; intervals resample "
-            "species.",
+            f"where {judged_species} of {len(codes)} species were looked for{intervals}.",
         },
         calibrated=section.kind == "presence-absence",
         seed=experiment.seed,

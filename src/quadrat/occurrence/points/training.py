@@ -127,6 +127,7 @@ def _protocol(experiment: OccurrenceExperiment, data: PointData) -> dict[str, An
         if "network" in section.models
         else ""
     )
+    intervals = f"; intervals resample the {len(data.vocabulary)} species"
     return {
         "kind": "spatial-block",
         "judged": "folds",
@@ -139,8 +140,8 @@ def _protocol(experiment: OccurrenceExperiment, data: PointData) -> dict[str, An
         "seed": experiment.seed,
         "words": f"scores of {absence} at {len(data.sites)} sites, each answered by a model that "
         f"has not learnt its spatial block ({blocks} blocks with sides of "
-        f"{data.folds.side:g}{unit}, {data.folds.count} folds){chosen}; intervals resample the "
-        f"{len(data.vocabulary)} species.",
+        f"{data.folds.side:g}{unit}, {data.folds.count} folds){chosen}"
+        f"{intervals if experiment.score.bootstrap else ''}.",
     }
 
 

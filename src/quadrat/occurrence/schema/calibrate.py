@@ -22,7 +22,8 @@ class CalibrateSection(Section):
     thresholds: Literal["none", "f1", "recall"] = Field(
         "f1",
         description="The probability from which each species counts as present. f1: best F1; "
-        "recall: finds a given share of its occurrences. Few positives draw it to the global one.",
+        "recall: finds about a given share of its occurrences. Few positives draw it to the global "
+        "one.",
     )
     recall: float | None = Field(
         None,
