@@ -17,7 +17,8 @@ _INTRODUCTION = """# The experiment file
 One TOML file is one experiment. `family` chooses the schema. Unknown keys are errors that offer the
 closest legal name; all problems of a file are listed at once. Paths are relative to the file they
 stand in (photos to `data.image_root`, by default the table's folder). `--set section.key=value`
-overrides any key; its paths are relative to the current folder, as a shell completes them.
+overrides any key; its paths are relative to the current folder, as a shell completes them. Where a
+key takes a list and nothing else is meant, commas do: `--set split.regions=japan,uk`.
 `quadrat recipes --schema` prints the JSON Schema, for editors that complete and check TOML.
 
 A run folder keeps the resolved file with every default written out, so a run can be repeated from
