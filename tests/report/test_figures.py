@@ -194,3 +194,27 @@ def test_the_year_has_a_bar_a_species_and_months() -> None:
     length = occurrence_figures.list_length(np.zeros(48), place="here")
     assert "expected species (count)" in words_of(length)
     to_svg(length)
+
+
+def test_numbers_of_species_are_whole() -> None:
+    figure = occurrence_figures.score_histogram(np.array([0.2, 0.8]), label="average precision")
+    axes = figure.axes[0]
+    low, high = axes.get_ylim()
+    shown = [tick for tick in axes.get_yticks() if low <= tick <= high]
+    assert shown == [round(tick) for tick in shown]
+
+
+@pytest.mark.parametrize("counts", [(52, 181), (300, 420), (900, 1100), (3, 60), (1, 90_000)])
+def test_a_count_axis_has_several_numbers(counts: tuple[int, int]) -> None:
+    records = np.linspace(*counts, 20)
+    figure = occurrence_figures.score_against_records(records, np.linspace(0, 1, 20), label="AP")
+    to_svg(figure)
+    axis = figure.axes[0].xaxis
+    low, high = axis.get_view_interval()
+    shown = [
+        t.get_text()
+        for at, t in zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=True)
+        if low <= at <= high
+    ]
+    assert 2 <= len(shown) <= 6, shown
+    assert len(set(shown)) == len(shown)

@@ -42,11 +42,28 @@ def test_the_report_shows_what_else_was_learnt(occurrence_run: Path) -> None:
     page = write_report(occurrence_run).read_text(encoding="utf-8")
     assert "What it learnt besides" in page
     assert "explains 100% of the variance" in page
+    assert "the value is known at 32 of 40 cells" in page
     for name in ("environment-temperature_c", "importance", "learnt-labels"):
         assert (occurrence_run / "figures" / f"{name}.svg").is_file()
     figures = {path.stem for path in (occurrence_run / "figures").iterdir()}
     assert "environment-steady_m" not in figures, "what does not vary cannot be explained"
     assert "temperature (°C)" in page
+
+
+def test_cells_without_a_value_are_seen_to_be_unknown() -> None:
+    lat, lon = np.array([45.0, 45.0, 50.0]), np.array([5.0, 10.0, 7.0])
+    known = np.array([1.0, np.nan, 3.0])
+    sides = (("known", known), ("expected", np.array([1.0, 2.0, 3.0])))
+    figure = paired_maps(lat, lon, sides, land_polygons(), title="Warmth", label="°C")
+    first, second = figure.axes[:2]
+    assert first.get_title(loc="left") == "known at 2 of 3 cells"
+    assert second.get_title(loc="left") == "expected"
+    assert len(first.images) == 2 and len(second.images) == 1
+    coloured, striped = (image.get_array() for image in first.images)
+    np.testing.assert_array_equal(~striped.mask & ~coloured.mask, False)
+    np.testing.assert_array_equal(
+        ~striped.mask | ~coloured.mask, ~second.images[0].get_array().mask
+    )
 
 
 def test_a_run_without_these_tables_has_no_such_section(occurrence_run: Path) -> None:

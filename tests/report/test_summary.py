@@ -119,9 +119,9 @@ def test_the_photo_alone_is_no_baseline(photos_run: Path, change_metrics: Change
 def test_occurrence_headline(occurrence_run: Path) -> None:
     told = summarise(read_run(occurrence_run)).headline
     assert told == (
-        "In cells that it did not learn from the model puts the species that are there first with "
-        "a mean average precision of 0.472 [0.450–0.490], against 0.210 for listing species by how "
-        "common they are."
+        "In cells that it did not learn from, the model puts the species that are there first "
+        "with a mean average precision of 0.472 [0.450–0.490], against 0.210 for listing "
+        "species by how common they are."
     )
 
 

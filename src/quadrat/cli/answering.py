@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from quadrat.cli._options import QuietOption, RunArgument, ThresholdOption, parsed_threshold
+from quadrat.errors import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +44,7 @@ def predict(
             distance=distance,
             per_hectare=per_hectare,
         )
-    typer.echo(f"{frame.height} rows", err=True)
+    typer.echo(counted(frame.height, "row"), err=True)
     typer.echo(str(out))
 
 

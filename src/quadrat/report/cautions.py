@@ -23,7 +23,8 @@ def cautions(contents: Contents, summary: Summary) -> list[str]:
     elif summary.interval is None:
         label = words(summary.primary).label
         found.append(f"{label} has no interval of its own: look at those of the other scores.")
-    groups = contents.protocol.get("groups")
+    # Intervals of points are over species; of few blocks the data check warns.
+    groups = None if contents.has_points else contents.protocol.get("groups")
     if isinstance(groups, int) and not isinstance(groups, bool) and groups < 10:
         rough = (
             ": intervals over so few are too narrow" if contents.metrics.get("intervals") else ""

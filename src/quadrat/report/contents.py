@@ -80,8 +80,11 @@ class Contents:
 
     @property
     def protocol(self) -> Mapping[str, Any]:
-        """How the split was made: the metrics' own words over the experiment's section."""
-        split: Mapping[str, Any] = self.experiment.get("split", {})
+        """How the split was made: the metrics' own words over the experiment's section.
+
+        Points are dealt to folds by their own section: [split] says nothing of them.
+        """
+        split: Mapping[str, Any] = {} if self.has_points else self.experiment.get("split", {})
         return {**split, **(self.metrics.get("protocol") or {})}
 
     def fold_name(self, fold: object) -> str:

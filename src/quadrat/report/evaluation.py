@@ -43,7 +43,7 @@ def evaluation_sections(contents: Contents, summary: Summary, drawings: Drawings
         _judged_how(contents),
         _where(contents, drawings),
         occurrence.species_section(contents, species, drawings, every=True),
-        None if contents.has_points else occurrence.calibration_section(contents, drawings),
+        occurrence.calibration_section(contents, drawings),
         sections.provenance(contents),
     ]
     return [section for section in found if section is not None]

@@ -15,6 +15,7 @@ _VOID = frozenset({"br", "hr", "img", "meta"})
 
 _PROLOGUE = re.compile(r"\A.*?(?=<svg)", re.DOTALL)
 _IDS = re.compile(r'(\bid="|url\(#|href="#)')
+_PERCENT = re.compile(r"(?<=\d) %")
 _ROOT = re.compile(r'<svg\b[^>]*?viewBox="(?P<box>[^"]*)"[^>]*>', re.DOTALL)
 
 _VARIABLES = {
@@ -54,8 +55,13 @@ def element(name: str, /, *children: str | None, **attributes: object) -> Html:
 
 
 def text(value: str) -> Html:
-    """Plain text escaped; `Html` as it is."""
-    return value if isinstance(value, Html) else Html(html.escape(value))
+    """Plain text escaped, with numbers and their percent signs on one line; `Html` as it is."""
+    return value if isinstance(value, Html) else Html(_PERCENT.sub("\u00a0%", html.escape(value)))
+
+
+def verbatim(value: str) -> Html:
+    """Plain text escaped, and nothing else, such as a file that may be copied."""
+    return Html(html.escape(value))
 
 
 def joined(parts: Iterable[str | None], between: str = "") -> Html:

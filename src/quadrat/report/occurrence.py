@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quadrat.errors import QuadratError
-from quadrat.report import html, score_sections, sections
+from quadrat.report import html, points, score_sections, sections
 from quadrat.report.contents import Contents
 from quadrat.report.html import Html, Section, element
 from quadrat.report.maps import richness_map
 from quadrat.report.occurrence_answers import answers, numbers
 from quadrat.report.occurrence_figures import (
+    plain_reliability,
     reliability,
     score_against_records,
     score_histogram,
@@ -33,6 +34,9 @@ MOST_ROWS = 1000
 
 _BINS = ("mean_probability", "frequency", "count")
 
+_MOSTLY_ABSENT = "; most are tiny, because most species are absent from most places."
+_OUT_OF_FOLD = ", each by a model that has not learnt the spatial block of the site"
+
 _COLUMNS = (
     ("n_train", "Training samples"),
     ("visits", "Visits"),
@@ -50,12 +54,14 @@ def occurrence_sections(contents: Contents, summary: Summary, drawings: Drawings
         sections.warnings(contents, summary),
         score_sections.scores(contents, summary, drawings),
         score_sections.members(contents),
-        sections.protocol(contents),
+        points.protocol(contents, drawings) if contents.has_points else sections.protocol(contents),
         None if contents.has_points else answers(contents, species, cells, drawings),
         None if contents.has_points else places_section(cells, drawings),
         species_section(contents, species, drawings),
-        None if contents.has_points else calibration_section(contents, drawings),
-        what_it_learnt(contents, None if cells is None else _cell_radius_km(cells), drawings),
+        calibration_section(contents, drawings),
+        points.covariates(contents, species, drawings)
+        if contents.has_points
+        else what_it_learnt(contents, None if cells is None else _cell_radius_km(cells), drawings),
         score_sections.folds(contents, summary),
         None if contents.is_ensemble else sections.training(contents, summary, drawings),
         sections.data(contents),
@@ -156,16 +162,22 @@ def species_section(
     drawn = [drawings.svg("species-precision", figure, caption)]
     known = next((name for name in ("n_train", "n") if name in species.columns), None)
     if known is not None:
-        figure = score_against_records(numbers(species, known), ap, label="average precision")
+        figure = score_against_records(
+            numbers(species, known),
+            ap,
+            label="average precision",
+            where="sites" if contents.has_points else "samples",
+        )
         caption = "Rare species are harder to rank and harder to judge: their scores scatter."
         drawn.append(drawings.svg("species-records", figure, caption))
     parts: list[str | None] = [sections.panels(drawn), _by_class(contents)]
     for place, (named, rows) in enumerate(_short_tables(species, ap)):
-        listed = _species_table(species, rows)
+        listed = _species_table(species, rows, sites=contents.has_points)
         parts += [html.details(named, listed)] if place else [element("h3", named), listed]
     if every:
         judged = np.flatnonzero(np.isfinite(ap))[:MOST_ROWS]
-        parts.append(html.details(f"All {len(judged)}", _species_table(species, judged)))
+        listed = _species_table(species, judged, sites=contents.has_points)
+        parts.append(html.details(f"All {len(judged)}", listed))
     return Section("species", title, html.joined(parts))
 
 
@@ -178,9 +190,17 @@ def _by_class(contents: Contents) -> Html | None:
     rows = [
         [name, *[_count_or_score(key, scores.get(key)) for key in names]]
         for name, scores in classes.items()
+        if any(_is_known(value) for key, value in scores.items() if key != "species")
     ]
-    head = ["Class", *[words(name).column for name in names]]
-    return html.table(head, rows, caption="Means over the species of each class.")
+    if not rows:
+        return None
+    what = "group" if contents.has_points else "class"
+    head = [what.capitalize(), *[words(name).column for name in names]]
+    return html.table(head, rows, caption=f"Means over the species of each {what}.")
+
+
+def _is_known(value: object) -> bool:
+    return isinstance(value, int | float) and np.isfinite(value)
 
 
 def _count_or_score(name: str, value: object) -> str:
@@ -204,8 +224,12 @@ def _short_tables(
     return tables
 
 
-def _species_table(species: pl.DataFrame, rows: NDArray[np.int64]) -> Html:
-    shown = [(name, label) for name, label in _COLUMNS if name in species.columns]
+def _species_table(species: pl.DataFrame, rows: NDArray[np.int64], *, sites: bool) -> Html:
+    shown = [
+        (name, label.replace("samples", "sites") if sites else label)
+        for name, label in _COLUMNS
+        if name in species.columns
+    ]
     cells = []
     for row in rows:
         record = species.row(int(row), named=True)
@@ -217,22 +241,33 @@ def _species_table(species: pl.DataFrame, rows: NDArray[np.int64]) -> Html:
     return html.table(["Species", *[label for _, label in shown]], cells)
 
 
-def calibration_section(contents: Contents, drawings: Drawings) -> Section:
-    """The reliability curve, also as it was before calibration, and the scores of probabilities."""
+def calibration_section(contents: Contents, drawings: Drawings) -> Section | None:
+    """The reliability curve, also as it was before calibration, and the scores of probabilities.
+
+    None where points learnt from presences alone: their answers are no probabilities.
+    """
     title = "Can the probabilities be believed?"
     bins = contents.json("reliability.json")
+    if bins is None and contents.has_points:
+        return None
     if bins is None:
         drawn = html.notice("reliability.json is missing, so there is no calibration curve.")
     else:
         predicted, observed, counts = (np.asarray(bins[key], np.float64) for key in _BINS)
         raw = bins.get("raw")
         before = None if raw is None else tuple(np.asarray(raw[key], np.float64) for key in _BINS)
+        figure = (
+            plain_reliability(predicted, observed, counts, np.asarray(bins["edges"], np.float64))
+            if contents.has_points
+            else reliability(predicted, observed, counts, before=before)
+        )
         drawn = drawings.svg(
             "reliability",
-            reliability(predicted, observed, counts, before=before),
+            figure,
             "Above the dashed line species are there more often than the model says, below it "
-            "less often. Bars: how many predictions fell into each step; most are tiny, because "
-            "most species are absent from most places."
+            "less often. Bars: how many predictions fell into each step"
+            + (_OUT_OF_FOLD if contents.protocol.get("judged") == "folds" else "")
+            + ("." if contents.has_points else _MOSTLY_ABSENT)
             + (" Grey: the network's own probabilities, before calibration." if before else ""),
         )
     scores = contents.metrics["scores"]

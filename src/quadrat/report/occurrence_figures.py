@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from quadrat.report.style import (
@@ -29,6 +30,9 @@ Array = NDArray[np.float64]
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WEEKS = 48
 
+_PLAIN_BINS = 15
+"""Steps of a reliability curve on plain axes, those of the expected calibration error."""
+
 
 @styled()
 def reliability(
@@ -41,7 +45,7 @@ def reliability(
     """What was said against what happened, on logarithmic axes, with how often it was said.
 
     Most species are absent from most places, so most probabilities are small: a plain axis would
-    put nearly all of them into its first corner.
+    put nearly all of them into its first corner. See `plain_reliability` where they are not.
 
     Args:
         predicted: Mean predicted probability of each bin, ``(bins,)``.
@@ -70,6 +74,40 @@ def reliability(
     figure.align_ylabels([top, bottom])
     for axis in (top.xaxis, top.yaxis, bottom.yaxis):
         written_out(axis)
+    return figure
+
+
+@styled()
+def plain_reliability(predicted: Array, observed: Array, counts: Array, edges: Array) -> Figure:
+    """What was said against what happened, on plain axes, with how often it was said.
+
+    Args:
+        predicted: Mean predicted probability of each bin, ``(bins,)``.
+        observed: Share of that bin's species that were there, ``(bins,)``.
+        counts: Predictions in each bin, ``(bins,)``.
+        edges: Of the bins, ``(bins + 1,)``; fine ones are joined to steps of equal width.
+    """
+    step = np.minimum((edges[:-1] * _PLAIN_BINS + 1e-9).astype(np.int64), _PLAIN_BINS - 1)
+    count, of_said, of_seen = (
+        np.bincount(step, np.nan_to_num(weights), _PLAIN_BINS)
+        for weights in (counts, counts * predicted, counts * observed)
+    )
+    used = count > 0
+    said, seen = 100 * of_said[used] / count[used], 100 * of_seen[used] / count[used]
+    figure = new_figure(PANEL[0] + 0.3, PANEL[1] + 1.0)
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
+    top.plot([0, 100], [0, 100], color=NEUTRAL, linewidth=1, linestyle=(0, (4, 3)))
+    top.plot(said, seen, "o-", color=ACCENT, markersize=4.5)
+    top.set(xlim=(0, 100), ylim=(0, 104))
+    top.set_ylabel("observed frequency (%)", rotation_mode="anchor")
+    heading(top, "Calibration", "dashed: as often seen as said")
+    middles = 100 * (np.flatnonzero(used) + 0.5) / _PLAIN_BINS
+    bottom.bar(middles, count[used], width=80 / _PLAIN_BINS, color=ACCENT, alpha=0.45)
+    bottom.set(xlabel="predicted probability (%)")
+    bottom.set_ylabel("count", rotation_mode="anchor")
+    bottom.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=3))
+    bottom.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    figure.align_ylabels([top, bottom])
     return figure
 
 
@@ -102,18 +140,22 @@ def score_histogram(values: Array, *, label: str, what: str = "species") -> Figu
         )
     axes.set_xlim(0, 1)
     axes.set_xlabel(f"{label} (0–1)")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.set_ylabel(f"number of {what}", rotation_mode="anchor")
     return figure
 
 
 @styled()
-def score_against_records(records: Array, values: Array, *, label: str) -> Figure:
+def score_against_records(
+    records: Array, values: Array, *, label: str, where: str = "samples"
+) -> Figure:
     """Is a species hard because it is rare? A dot a species.
 
     Args:
         records: Samples with the species, ``(species,)``.
         values: Its score; NaN where it could not be judged.
         label: The score's name.
+        where: In what a species was seen.
     """
     known = np.isfinite(values) & (records > 0)
     figure = new_figure(PANEL[0], 2.7)
@@ -121,7 +163,7 @@ def score_against_records(records: Array, values: Array, *, label: str) -> Figur
     axes.scatter(
         records[known], values[known], s=8, color=ACCENT, alpha=0.35, linewidths=0, rasterized=True
     )
-    axes.set(xscale="log", ylim=(0, 1), xlabel="samples with the species (count)")
+    axes.set(xscale="log", ylim=(0, 1), xlabel=f"{where} with the species (count)")
     written_out(axes.xaxis)
     axes.set_ylabel(f"{label} (0–1)", rotation_mode="anchor")
     heading(axes, "Rare and common species", f"n {int(known.sum())}")
@@ -187,13 +229,22 @@ def list_length(expected: Array, *, place: str) -> Figure:
 
 
 @styled()
-def importance_bars(names: Sequence[str], drops: Array, spreads: Array) -> Figure:
+def importance_bars(
+    names: Sequence[str],
+    drops: Array,
+    spreads: Array,
+    *,
+    score: str = "mean average precision",
+    over: str = "repeats",
+) -> Figure:
     """How much a score falls without each input, the greatest fall on top.
 
     Args:
         names: The inputs.
-        drops: Mean fall of the mean average precision ``(n,)``.
-        spreads: Standard deviation over the repeats ``(n,)``.
+        drops: Mean fall of the score ``(n,)``.
+        spreads: Its standard deviation ``(n,)``, NaN where not known.
+        score: What falls.
+        over: Over what the standard deviation is.
     """
     figure = new_figure(WIDE * 0.8, 1.0 + 0.27 * len(names))
     axes = figure.add_subplot()
@@ -206,6 +257,6 @@ def importance_bars(names: Sequence[str], drops: Array, spreads: Array) -> Figur
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel("fall of the mean average precision (0–1)")
-    heading(axes, "What the model leans on", "whiskers: standard deviation over repeats")
+    axes.set_xlabel(f"fall of the {score} (0–1)")
+    heading(axes, "What the model leans on", f"whiskers: standard deviation over {over}")
     return figure

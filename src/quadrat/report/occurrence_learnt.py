@@ -71,10 +71,21 @@ def _environment(
         )
         caption = (
             f"What the environment head expects of a place that it has not learnt explains "
-            f"{max(shares[name], 0):.0%} of the variance of what is known there."
+            f"{max(shares[name], 0):.0%} of the variance of what is known there." + _unknown(part)
         )
         drawn.append(drawings.svg(f"environment-{name}", figure, caption, kind="map"))
     return drawn
+
+
+def _unknown(part: pl.DataFrame) -> str:
+    """A sentence on the striped cells, where there are any."""
+    known, every = int(np.isfinite(numbers(part, "known")).sum()), part.height
+    if known == every:
+        return ""
+    return (
+        f" Striped: not known, so it does not count; the value is known at {known:,} of {every:,} "
+        "cells and expected at all of them."
+    )
 
 
 def _explained(part: pl.DataFrame) -> float:

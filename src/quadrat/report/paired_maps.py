@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import matplotlib
 import numpy as np
-from matplotlib.colors import Colormap, Normalize
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from quadrat.report.canvas import Land, coloured, draw_ground, nearest_place
-from quadrat.report.projections import suitable
+from quadrat.report.projections import Projection, suitable
 from quadrat.report.style import INK, RICHNESS, WIDE, new_figure, styled
 
 Array = NDArray[np.float64]
@@ -19,6 +20,12 @@ PIXELS = 300_000
 
 ENVIRONMENT: Colormap = matplotlib.colormaps["cividis"]
 """Low to high, evenly, also for the colour-blind; every value is shown, so none is see-through."""
+
+UNKNOWN = ("#f4f4f2", "#a3aaa7")
+"""Stripes of places without a value."""
+
+_STRIPE = 4
+"""Pixels along a row."""
 
 COUNTS: Colormap = RICHNESS
 
@@ -41,7 +48,8 @@ def paired_maps(
     Args:
         lat: Latitudes of the places in degrees ``(n,)``.
         lon: Longitudes.
-        sides: A heading and the values ``(n,)`` of each map; NaN is left blank.
+        sides: A heading and the values ``(n,)`` of each map; NaN is striped, and the heading says
+            at how many places the value is known.
         land: From `quadrat.geo.land_polygons`.
         title: What is shown.
         label: The quantity with its unit, for the colour bar.
@@ -60,6 +68,9 @@ def paired_maps(
     both = figure.subplots(1, 2)
     for axes, (heading, values) in zip(both, sides, strict=True):
         draw_ground(axes, projection, land)
+        unknown = ~np.isfinite(values)
+        if unknown.any():
+            heading = f"{heading} at {int((~unknown).sum()):,} of {len(values):,} cells"
         image = axes.imshow(
             np.ma.masked_invalid(coloured(values, nearest)),
             extent=projection.extent,
@@ -68,6 +79,7 @@ def paired_maps(
             interpolation="nearest",
             zorder=2,
         )
+        _draw_unknown(axes, unknown, nearest, projection)
         axes.set_xlim(left, right)
         axes.set_ylim(bottom, top)
         axes.set_aspect("equal")
@@ -79,6 +91,24 @@ def paired_maps(
     bar.set_label(label)
     bar.outline.set_visible(False)
     return figure
+
+
+def _draw_unknown(
+    axes: Axes, unknown: NDArray[np.bool_], nearest: NDArray[np.int64], projection: Projection
+) -> None:
+    """Places without a value, striped in grey: no colour of a scale can be taken for it."""
+    if not unknown.any():
+        return
+    rows, columns = np.indices(nearest.shape)
+    stripes = ((rows + columns) // _STRIPE % 2).astype(np.float64)
+    painted = coloured(unknown.astype(np.float64), nearest)
+    axes.imshow(
+        np.ma.masked_where(~(painted > 0), stripes),
+        extent=projection.extent,
+        cmap=ListedColormap(UNKNOWN),
+        interpolation="nearest",
+        zorder=2,
+    )
 
 
 def _scale(values: list[Array], from_zero: bool) -> Normalize:

@@ -20,7 +20,7 @@ def where_judged(contents: Contents) -> str:
         "group": f"On photos from unseen {by} groups" if by else "On photos from unseen groups",
         "leave-group-out": f"On photos from each {by or 'group'} in turn, left out of training,",
         "spatial-block": f"On photos from unseen blocks of {number(protocol.get('block_km'))} km",
-        "column": f"On the photos that the column {protocol.get('column')} holds out",
+        "column": f"On the photos that the column {protocol.get('column')} holds out,",
         "random": "On single photos held out at random",
     }
     return sentences.get(kind, "On held-out photos")
@@ -31,15 +31,15 @@ def _cells_judged(kind: str, protocol: Mapping[str, Any]) -> str:
     if protocol.get("judged") in elsewhere:
         return elsewhere[protocol["judged"]]
     if "block" in protocol:
-        return "In spatial blocks that it did not learn from"
+        return "In spatial blocks that it did not learn from,"
     block = number(protocol.get("block_km"))
     sentences = {
-        "cell": "In cells that it did not learn from",
-        "spatial-block": f"In blocks of {block} km that it did not learn from",
+        "cell": "In cells that it did not learn from,",
+        "spatial-block": f"In blocks of {block} km that it did not learn from,",
         "region": f"In unseen regions ({', '.join(_names(protocol.get('regions')))})",
-        "year": "In years that it did not learn from",
+        "year": "In years that it did not learn from,",
     }
-    return sentences.get(kind, "In places that it did not learn from")
+    return sentences.get(kind, "In places that it did not learn from,")
 
 
 def _names(value: object) -> list[str]:

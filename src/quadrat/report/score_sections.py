@@ -27,9 +27,10 @@ _MEMBER_SCORES = ("r2", "map", "macro_auc", "brier")
 
 def scores(contents: Contents, summary: Summary, drawings: Drawings) -> Section:
     """Every score beside the baselines, with intervals."""
-    drawn = [_score_figure(summary, drawings, "scores")]
+    over = ("species", "species") if contents.has_points else ("whole groups", "groups")
+    drawn = [_score_figure(summary, drawings, "scores", over)]
     if summary.support is not None:
-        drawn.append(_score_figure(summary.support, drawings, "scores-support"))
+        drawn.append(_score_figure(summary.support, drawings, "scores-support", over))
     parts: list[str | None] = [*drawn, _score_tables(contents, summary), _raw_table(contents)]
     gained = contents.metrics.get("tta")
     if isinstance(gained, Mapping) and gained:
@@ -37,13 +38,15 @@ def scores(contents: Contents, summary: Summary, drawings: Drawings) -> Section:
     return Section("scores", "Scores beside the baselines", html.joined(parts))
 
 
-def _score_figure(summary: Summary, drawings: Drawings, name: str) -> Html:
+def _score_figure(
+    summary: Summary, drawings: Drawings, name: str, resampled: tuple[str, str]
+) -> Html:
     label = words(summary.primary).label
     others = [*summary.variants, *reversed(summary.rivals)]
     bars = (
-        "Bars: 95 % bootstrap intervals over whole groups, which say how much the score would "
-        "change with other groups. A model is worth its work where its dot lies clear of every "
-        "grey bar."
+        f"Bars: 95 % bootstrap intervals over {resampled[0]}, which say how much the score would "
+        f"change with other {resampled[1]}. A model is worth its work where its dot lies clear of "
+        "every grey bar."
         if summary.interval is not None
         else "This score has no intervals."
     )

@@ -12,6 +12,7 @@ from quadrat.report import html
 from quadrat.report.cautions import cautions
 from quadrat.report.contents import Contents
 from quadrat.report.html import Html, Section, element
+from quadrat.report.points_keys import points_keys
 from quadrat.report.protocol import how_split
 from quadrat.report.score_figures import Curve, curves, learning_curves
 from quadrat.report.style import to_png, to_svg
@@ -139,6 +140,11 @@ def _judged_while_training(contents: Contents) -> str:
             "on the inner split, a part of the training data that chooses the best epoch. The "
             "held-out data were not looked at."
         )
+    if contents.has_points:
+        return (
+            "on the blocks that a fold holds out. They choose the epoch and also judge the fold's "
+            "models, which flatters a little."
+        )
     if contents.protocol.get("judged") == "validation":
         return (
             "on the validation cells. They choose the best epoch, and the scores of this page are "
@@ -151,7 +157,7 @@ def _judged_while_training(contents: Contents) -> str:
 
 def data(contents: Contents) -> Section:
     """What the data were, and what the data check said."""
-    section = contents.experiment.get("data") or {}
+    section = points_keys(contents.experiment) if contents.has_points else _data_keys(contents)
     parts: list[str | None] = [
         html.facts([(key, value) for key, value in flat(section) if value != "–"]),
     ]
@@ -170,6 +176,10 @@ def data(contents: Contents) -> Section:
             )
         )
     return Section("data", "The data", html.joined(parts))
+
+
+def _data_keys(contents: Contents) -> Mapping[str, Any]:
+    return contents.experiment.get("data") or {}
 
 
 def _plain_table(rows: Sequence[Mapping[str, Any]]) -> Html:
@@ -194,7 +204,7 @@ def experiment(contents: Contents) -> Section:
             element("p", told),
             html.details(
                 f"Show its {counted(lines, 'line')}",
-                element("pre", element("code", contents.experiment_text)),
+                element("pre", element("code", html.verbatim(contents.experiment_text))),
             ),
         ]
     )

@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
 PAPER = "#ffffff"
@@ -136,13 +136,24 @@ def colours(count: int) -> list[str]:
 
 
 def written_out(axis: Axis) -> None:
-    """A logarithmic axis with numbers such as 0.01, 1 and 1,000, and no ticks between."""
+    """A logarithmic axis with numbers such as 0.01, 1 and 1,000, and no ticks between.
+
+    Where the data span little, so that hardly a power of ten lies within, other round numbers are
+    written too.
+    """
     axis.set_major_formatter(FuncFormatter(_decimal))
     axis.set_minor_locator(NullLocator())
+    low, high = sorted(axis.get_view_interval())
+    if not 0 < low < high or high / low >= 100:
+        return
+    if high / low >= 8:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    else:
+        axis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]))
 
 
 def _decimal(value: float, _: object = None) -> str:
-    return f"{value:,.0f}" if value >= 1 else f"{value:.6f}".rstrip("0")
+    return f"{value:,.6g}" if value >= 1 else f"{value:.6f}".rstrip("0")
 
 
 def span(values: Sequence[ArrayLike], pad: float = 0.04) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from quadrat.runs import Run, atomic_path, write_text
 
 if TYPE_CHECKING:
+    from quadrat.report.contents import Contents
     from quadrat.report.html import Section
     from quadrat.report.sections import Drawings
 
@@ -47,7 +48,7 @@ def write_report(run: Run | Path | str) -> Path:
 
         sections = occurrence_sections(contents, summary, drawings)
         tiles = occurrence_tiles(contents)
-        kicker = "Quadrat report · from place and week to species"
+        kicker = f"Quadrat report · {_from_where(contents)}"
     page = _document(contents.name, kicker, hero(summary, tiles), sections)
     card = make_card(contents, summary).markdown()
     write_text(folder / "card.md", card)
@@ -76,9 +77,13 @@ def write_evaluation_report(run: Path, name: str) -> Path:
     summary, drawings = summarise(contents), Drawings()
     sections = evaluation_sections(contents, summary, drawings)
     headline = hero(summary, evaluation_tiles(contents.protocol))
-    kicker = "Quadrat evaluation · from place and week to species"
+    kicker = f"Quadrat evaluation · {_from_where(contents)}"
     page = _document(f"{contents.name}, {name}", kicker, headline, sections)
     return _write(contents.folder, drawings, page)
+
+
+def _from_where(contents: Contents) -> str:
+    return f"from place and {'covariates' if contents.has_points else 'week'} to species"
 
 
 def _document(name: str, kicker: str, headline: str, sections: list[Section]) -> str:

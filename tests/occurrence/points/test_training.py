@@ -7,8 +7,13 @@ import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from quadrat.engine import Progress, report_progress
 from quadrat.errors import DataError, RunError, Stopped, UsageError
 from quadrat.occurrence import family
+from quadrat.occurrence.points.data import prepare
+from quadrat.occurrence.points.ensemble import PointEnsemble
+from quadrat.occurrence.points.learnt import held_out_importance
+from quadrat.occurrence.points.table import read_covariates
 from quadrat.occurrence.points.training import train
 from quadrat.predictors import load_run
 from quadrat.runs import Run, read_json
@@ -22,6 +27,10 @@ FILES = {
     "preprocessing.json",
     "labels.txt",
     "species.parquet",
+    "sites.parquet",
+    "importance.parquet",
+    "response.parquet",
+    "check.json",
     "folds",
     "refit",
 }
@@ -73,6 +82,69 @@ def test_target_groups_see_through_the_road(trained, points, region, tmp_path):
     assert family.evaluate(run, None) == run.metrics()
 
 
+def test_what_is_found_in_the_data_is_kept_and_told(points, tmp_path):
+    made = points(
+        {"models": ["logistic"], "block": 60.0, "background": "random", "min_records": 30}
+        | {"covariates": ["x", "y"], "categorical": None, "background_points": 500}
+    )
+
+    class Told(Progress):
+        def warn(self, message):
+            heard.append(message)
+
+    heard: list[str] = []
+    run = Run.create(tmp_path, made)
+    with report_progress(Told()):
+        train(made, run, history=run.history())
+    kept = read_json(run.path("check.json"))
+    assert kept == family.check(made).to_dict()
+    assert heard == kept["warnings"] and len(heard) == 2
+
+
+def test_sites_are_kept_with_their_folds(trained, points):
+    data, sites = prepare(points()), pl.read_parquet(trained.path("sites.parquet"))
+    assert sites.columns == ["x", "y", "fold", "block", "species"]
+    np.testing.assert_array_equal(sites["fold"], data.folds.fold)
+    np.testing.assert_array_equal(sites.select("x", "y"), data.sites.place)
+    np.testing.assert_array_equal(sites["species"], np.nansum(data.sites.labels, axis=1))
+    assert sites.group_by("block").agg(pl.col("fold").n_unique())["fold"].max() == 1
+
+
+def test_importance_is_judged_on_sites_that_were_not_learnt(points):
+    """A model of a fold that knows nothing loses nothing, whatever the others know."""
+    data, section = prepare(points()), points().points
+
+    class Knows:
+        def __init__(self, column):
+            self.column = column
+
+        def answers(self, covariates, species):
+            values = covariates.numbers[:, self.column].astype(np.float32)
+            return np.tile(values[:, None], (1, len(species)))
+
+    class Ignorant:
+        def answers(self, covariates, species):
+            return np.full((len(covariates), len(species)), 0.5, np.float32)
+
+    found = held_out_importance(section, data, [Ignorant()] * 3, seed=1)
+    assert found["drop"].to_list() == [0.0, 0.0, 0.0]
+    found = held_out_importance(section, data, [Knows(0), Ignorant(), Ignorant()], seed=1)
+    own = found.filter(pl.col("column") == "temperature_c").row(0, named=True)
+    others = found.filter(pl.col("column") != "temperature_c")
+    assert others["drop"].to_list() == [0.0, 0.0]
+    # The mean of d, 0 and 0 is d / 3, and their standard deviation |d| / √3.
+    assert own["drop"] != 0.0
+    assert own["sd"] == pytest.approx(abs(own["drop"]) * np.sqrt(3))
+
+
+def test_curves_are_of_the_most_recorded_species(trained):
+    species = pl.read_parquet(trained.path("species.parquet"))
+    common = species.sort("n_train", descending=True, maintain_order=True)["code"].to_list()[:3]
+    table = pl.read_parquet(trained.path("response.parquet"))
+    assert table["species"].unique(maintain_order=True).to_list() == common
+    assert table["covariate"].n_unique() == 3
+
+
 def test_evaluating_again_gives_the_same_scores(trained):
     assert family.evaluate(trained, None) == trained.metrics()
 
@@ -111,6 +183,19 @@ def test_surveys_can_be_learnt(points, region, tmp_path):
     share = pl.read_csv(region.surveys).select(region.codes).to_numpy().mean(axis=0)
     np.testing.assert_allclose(answers.mean(axis=0), share, atol=0.06)
     assert np.abs(answers - region.survey_chances).mean() < 0.12
+    bins = read_json(run.path("reliability.json"))
+    fold = pl.read_parquet(run.path("sites.parquet"))["fold"].to_numpy()
+    truth, told = pl.read_csv(region.surveys), []
+    for number in range(3):
+        model = PointEnsemble.load(run.path(f"folds/{number}"))
+        own = read_covariates(truth.filter(fold == number), made.points, region.surveys)
+        told.append(model.answers(own))
+    seen = np.concatenate([truth.filter(fold == n).select(region.codes) for n in range(3)])
+    assert sum(bins["count"]) == seen.size
+    bins_of = np.histogram(np.concatenate(told), bins["edges"])[0]
+    np.testing.assert_allclose(bins["count"], bins_of, atol=2)
+    present = np.nan_to_num(np.array(bins["frequency"], float)) @ np.array(bins["count"])
+    assert present == pytest.approx(seen.sum())
     assert "background" not in metrics["protocol"] or metrics["protocol"]["background"] is None
 
 

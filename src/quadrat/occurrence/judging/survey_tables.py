@@ -100,16 +100,22 @@ def place_frame(
 
 def curves(p: Array, survey: Survey, calibration: Calibration | None) -> dict[str, Any]:
     """The reliability curve, and under ``raw`` that before calibration."""
-    found = _plain(_curve(p, survey.present))
+    found = plain(reliability(p, survey.present))
     if calibration is None:
         return found
     slope, offset = (values[survey.column] for values in (calibration.slope, calibration.offset))
     clipped = np.clip(p, 1e-12, 1 - 1e-12)
     raw = sigmoid((np.log(clipped) - np.log1p(-clipped) - offset) / slope)
-    return found | {"raw": _plain(_curve(raw.astype(np.float64), survey.present))}
+    return found | {"raw": plain(reliability(raw.astype(np.float64), survey.present))}
 
 
-def _curve(p: Array, present: NDArray[np.bool_]) -> Reliability:
+def reliability(p: Array, present: NDArray[np.bool_]) -> Reliability:
+    """How often species are there that are said to be there with a probability.
+
+    Args:
+        p: Probabilities of species at places ``(n,)``.
+        present: Whether they were there ``(n,)``.
+    """
     edges = RELIABILITY_EDGES
     bins = np.clip(np.searchsorted(edges, p, side="left") - 1, 0, len(edges) - 2)
     count, said, seen = (
@@ -119,5 +125,6 @@ def _curve(p: Array, present: NDArray[np.bool_]) -> Reliability:
         return Reliability(edges, count.astype(np.float64), said / count, seen / count)
 
 
-def _plain(curve: Reliability) -> dict[str, list[float]]:
+def plain(curve: Reliability) -> dict[str, list[float]]:
+    """The object behind ``reliability.json``."""
     return {name: values.tolist() for name, values in vars(curve).items()}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from quadrat.errors import QuadratError
+from quadrat.errors import QuadratError, counted
 from quadrat.experiment import CheckReport
 from quadrat.occurrence.points.data import PointData, prepare, section_of
 from quadrat.occurrence.points.objective import PointObjective
@@ -24,6 +24,11 @@ def check(experiment: OccurrenceExperiment) -> CheckReport:
         data = prepare(experiment)
     except QuadratError as error:
         return CheckReport(errors=[str(error)])
+    return findings(experiment, data)
+
+
+def findings(experiment: OccurrenceExperiment, data: PointData) -> CheckReport:
+    """What a user should know of the points, before or after training."""
     _, section = section_of(experiment)
     return CheckReport(
         warnings=_warnings(section, data), facts=_facts(section, data), tables=_tables(data)
@@ -36,16 +41,17 @@ def _facts(section: PointsSection, data: PointData) -> dict[str, str]:
     background = f", {section.background} background" if section.kind == "presence-only" else ""
     return {
         "sites": f"{len(data.sites):,} ({section.kind}{background})",
-        "species": f"{len(data.vocabulary):,} are learnt, seen at {counts.min():,} to "
-        f"{counts.max():,} sites, median {np.median(counts):,.0f}; {len(data.too_rare):,} have "
-        f"fewer than {section.min_records}",
-        "covariates": f"{len(section.covariates)} numbers, {len(section.categorical)} categories",
+        "species": f"{counted(len(data.vocabulary), 'is', 'are')} learnt, seen at "
+        f"{counts.min():,} to {counts.max():,} sites, median {np.median(counts):,.0f}; "
+        f"{counted(len(data.too_rare), 'has', 'have')} fewer than {section.min_records}",
+        "covariates": f"{counted(len(section.covariates), 'number', 'numbers')}, "
+        f"{counted(len(section.categorical), 'category', 'categories')}",
         "split": f"{blocks} spatial blocks with sides of {data.folds.side:g}{unit} in "
         f"{data.folds.count} folds",
         "models": ", ".join(
             {
-                "network": f"{section.members} networks",
-                "forest": f"{section.trees} trees a species",
+                "network": counted(section.members, "network", "networks"),
+                "forest": f"{counted(section.trees, 'tree', 'trees')} a species",
                 "logistic": "a regression a species",
             }[kind]
             for kind in section.models
@@ -57,12 +63,14 @@ def _warnings(section: PointsSection, data: PointData) -> list[str]:
     found = []
     blocks = len(np.unique(data.folds.blocks))
     if blocks < _FEW_BLOCKS:
-        found.append(f"cross-validation rests on {blocks} spatial blocks only: it is rough")
+        told = counted(blocks, "spatial block", "spatial blocks")
+        found.append(f"cross-validation rests on {told} only: it is rough")
     rare = [c for c, n in zip(data.vocabulary.codes, data.counts, strict=True) if n < _FEW_SITES]
     if rare:
         more = f" and {len(rare) - _SHOWN} more" if len(rare) > _SHOWN else ""
         found.append(
-            f"{len(rare)} species were seen at fewer than {_FEW_SITES} sites: "
+            f"{counted(len(rare), 'species was', 'species were')} seen at fewer than "
+            f"{_FEW_SITES} sites: "
             f"{', '.join(rare[:_SHOWN])}{more}"
         )
     if data.unnamed:

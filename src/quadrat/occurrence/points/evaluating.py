@@ -15,7 +15,7 @@ from quadrat.occurrence.points.predictor import PointsPredictor
 from quadrat.occurrence.points.sites import read_test
 from quadrat.occurrence.points.training import BASELINE, judge_folds
 from quadrat.occurrence.schema import OccurrenceExperiment
-from quadrat.runs import Run
+from quadrat.runs import Run, write_json
 from quadrat.tables import read_table, write_table
 
 
@@ -76,6 +76,8 @@ def evaluate(
 def _told(judged: JudgedPoints, into: Path | None) -> dict[str, Any]:
     if into is not None:
         write_table(judged.species, into / "species.parquet")
+        if judged.reliability is not None:
+            write_json(into / "reliability.json", judged.reliability)
     return judged.metrics.to_dict()
 
 

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from quadrat.experiment import ScoreSection
+from quadrat.occurrence.judging.survey_tables import plain, reliability
 from quadrat.occurrence.points.scores import (
     Answers,
     SpeciesScores,
@@ -30,10 +31,13 @@ class JudgedPoints:
     Args:
         metrics: The object behind ``metrics.json``.
         species: One row a species: names, numbers of sites, scores.
+        reliability: The object behind ``reliability.json``; None where answers are no
+            probabilities.
     """
 
     metrics: Metrics
     species: pl.DataFrame
+    reliability: dict[str, list[float]] | None
 
 
 def judge(
@@ -98,7 +102,13 @@ def judge(
         },
         protocol=protocol,
     )
-    return JudgedPoints(metrics, _species_table(judged, sites, vocabulary, counts, groups))
+    known = ~np.isnan(sites.labels)
+    said, seen = answers[known].astype(np.float64), sites.labels[known] > 0
+    return JudgedPoints(
+        metrics,
+        _species_table(judged, sites, vocabulary, counts, groups),
+        plain(reliability(said, seen)) if calibrated else None,
+    )
 
 
 def _by_group(scores: SpeciesScores, groups: tuple[str, ...]) -> dict[str, dict[str, float]]:

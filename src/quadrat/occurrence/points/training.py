@@ -12,10 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from quadrat.engine import Backend, OnEpoch
+from quadrat.engine import Backend, OnEpoch, current_progress
+from quadrat.experiment import CheckReport
+from quadrat.occurrence.points.checking import findings
 from quadrat.occurrence.points.data import PointData, prepare, section_of
 from quadrat.occurrence.points.fitting import Fitted, Part, fit_part
 from quadrat.occurrence.points.judging import JudgedPoints, judge
+from quadrat.occurrence.points.learnt import write_what_it_learnt
 from quadrat.occurrence.points.objective import PointObjective
 from quadrat.occurrence.points.scores import Answers
 from quadrat.occurrence.schema import OccurrenceExperiment
@@ -52,6 +55,7 @@ def train(
     PointObjective(experiment.score.primary)
     data = prepare(experiment)
     backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
+    _tell(run, findings(experiment, data), backend)
     fitted = []
     for part in cross_validation(experiment, data):
         state = run.fold(part.fold) / "state"
@@ -68,7 +72,19 @@ def train(
     if backend.is_main:
         _save(final, run, MODEL, BASELINE)
         _write(run, experiment, data, judged, last.epochs)
+        _, section = section_of(experiment)
+        models = [found.model for found in fitted]
+        write_what_it_learnt(run.folder, section, data, models, final.model, seed=experiment.seed)
+        write_json(run.path("metrics.json"), judged.metrics.to_dict())
     return judged.metrics.to_dict()
+
+
+def _tell(run: Run, report: CheckReport, backend: Backend) -> None:
+    """Keeps what is known of the points in the run folder, and warns."""
+    if backend.is_main:
+        write_json(run.path("check.json"), report.to_dict())
+    for warning in report.warnings:
+        current_progress().warn(warning)
 
 
 def cross_validation(experiment: OccurrenceExperiment, data: PointData) -> list[Part]:
@@ -185,4 +201,5 @@ def _write(
         "points": section.model_dump(mode="json", exclude_none=True),
     }
     write_json(run.path("model.json"), description)
-    write_json(run.path("metrics.json"), judged.metrics.to_dict())
+    if judged.reliability is not None:
+        write_json(run.path("reliability.json"), judged.reliability)

@@ -31,6 +31,7 @@ def covariate_importance(
     *,
     labels: Labels | None,
     seed: int,
+    repeats: int = REPEATS,
 ) -> pl.DataFrame:
     """What is lost when a covariate is that of another place.
 
@@ -45,10 +46,12 @@ def covariate_importance(
         codes: The S species.
         labels: 1, 0, or NaN where unknown ``(N, S)``; None where nothing is known.
         seed: Of the choice of places and the exchanges.
+        repeats: How often the values of a covariate are exchanged.
 
     Returns:
         Columns ``species``, ``covariate``, ``measure`` (``auc_drop`` or ``mean_absolute_change``),
-        ``importance`` and ``sd`` over the repeats; in each species the greatest first.
+        ``importance`` and ``sd`` over the repeats, NaN for a single one; in each species the
+        greatest first.
     """
     rows = some_places(len(covariates), PLACES, seed)
     places = covariates.rows(rows)
@@ -57,10 +60,10 @@ def covariate_importance(
     auc = species_scores(whole, known).auc
     rng = np.random.default_rng((seed, 31))
     parts = []
-    with current_progress().task("importance", len(names) * REPEATS) as task:
+    with current_progress().task("importance", len(names) * repeats) as task:
         for column, name in enumerate(names):
             lost = []
-            for _ in range(REPEATS):
+            for _ in range(repeats):
                 values = rng.permutation(places.column(column))
                 exchanged = answer(places.with_column(column, values))
                 drop = auc - species_scores(exchanged, known).auc
@@ -82,6 +85,6 @@ def _rows(
             "covariate": [name] * len(codes),
             "measure": measures.tolist(),
             "importance": lost.mean(axis=0),
-            "sd": lost.std(axis=0, ddof=1),
+            "sd": lost.std(axis=0, ddof=1) if len(lost) > 1 else np.full(len(codes), np.nan),
         }
     )
