@@ -88,7 +88,10 @@ def test_cells_of_another_table_are_mapped(occurrence_run: Path, survey: Path) -
 @pytest.mark.parametrize(
     ("learnt", "told"),
     [
-        ({"judged": "table", "table_cells": 40, "learnt_cells": 31}, "31 of the 40 judged cells"),
+        (
+            {"judged": "table", "table_cells": 40, "cells_with_records": 35, "learnt_cells": 31},
+            "31 of the 40 judged cells, of which 35 have records",
+        ),
         ({"judged": "survey", "groups": 25, "learnt_places": 7}, "7 of the 25 places lie in cells"),
     ],
 )

@@ -214,14 +214,16 @@ def _protocol(
 ) -> dict[str, Any]:
     """How another table is judged, and how many of its cells the model has learnt, if known."""
     groups, block_km = len(np.unique(blocks)), experiment.split.block_km
-    words = f"scores on all 48 weeks of {len(cells)} cells of another table"
+    known = int((cells.labels.lengths().reshape(-1, WEEKS).sum(axis=1) > 0).sum())
+    words = f"scores on all 48 weeks of {len(cells)} cells of another table, {known} with records"
     if learnt:
-        words += f"; the model learnt from records in {learnt} of them"
+        words += f"; the model learnt from records in {learnt} of the cells"
     if experiment.score.bootstrap:
         words += f"; intervals resample {groups} spatial blocks of {block_km:g} km"
     return {
         "judged": "table",
         "table_cells": len(cells),
+        "cells_with_records": known,
         **({} if learnt is None else {"learnt_cells": learnt}),
         "block_km": block_km,
         "groups": groups,

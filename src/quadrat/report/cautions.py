@@ -52,8 +52,9 @@ def seen_in_training(protocol: Mapping[str, Any]) -> str | None:
         )
     if learnt := protocol.get("learnt_cells"):
         return (
-            f"{learnt} of the {protocol['table_cells']} judged cells are cells whose records the "
-            f"model learnt: if the records are the same, these scores flatter. {_JUDGE_HELD_OUT}"
+            f"{learnt} of the {protocol['table_cells']} judged cells, of which "
+            f"{protocol['cells_with_records']} have records, are cells whose records the model "
+            f"learnt: if the records are the same, these scores flatter. {_JUDGE_HELD_OUT}"
         )
     if learnt := protocol.get("learnt_places"):
         return (
