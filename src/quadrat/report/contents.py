@@ -140,11 +140,7 @@ def read_run(folder: Path) -> Contents:
             "line."
         )
     if not (folder / "metrics.json").is_file():
-        state = Run(folder).status().get("state")
-        raise RunError(
-            f"{folder} has no metrics.json, so there is nothing to report (the run is {state}). "
-            "Finish it with `quadrat train … --resume`, then ask for the report again."
-        )
+        Run(folder).metrics()  # says why there are none
     metrics = _mapping(folder / "metrics.json")
     if not metrics.get("scores"):
         raise RunError(

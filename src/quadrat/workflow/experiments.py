@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from quadrat.errors import ExperimentError, closest
 from quadrat.experiment import Experiment, load, parse
 from quadrat.recipes import recipe_names, recipe_text
+from quadrat.runs import Run
 
 ExperimentSource: TypeAlias = Experiment | Mapping[str, Any] | Path | str
 """What the verbs take as an experiment."""
@@ -32,6 +33,7 @@ def load_experiment(source: ExperimentSource, overrides: Sequence[str] = ()) -> 
         return parse(source, overrides)
     path = Path(source)
     if path.is_dir() and (path / "experiment.toml").is_file():
+        _refuse_imported(path)
         return load(path / "experiment.toml", overrides)
     if not path.exists() and str(source) in recipe_names():
         return parse(tomllib.loads(recipe_text(str(source))), overrides)
@@ -42,6 +44,19 @@ def load_experiment(source: ExperimentSource, overrides: Sequence[str] = ()) -> 
             [f"neither a file nor a recipe.{hint} Recipes: {recipes}"], Path(source)
         )
     return load(path, overrides)
+
+
+def _refuse_imported(folder: Path) -> None:
+    """The experiment of an imported run would train a fresh network beside it."""
+    if Run(folder).status().get("state") == "imported":
+        raise ExperimentError(
+            [
+                "start.run: the run was imported, and its experiment file does not hold what it "
+                f"has learnt. To go on from it: quadrat train fine-tune --set start.run={folder} "
+                "--set data.table=FILE. To train afresh: quadrat train geomodel"
+            ],
+            folder,
+        )
 
 
 def _files_beside(path: Path) -> list[str]:

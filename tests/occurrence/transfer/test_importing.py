@@ -10,7 +10,7 @@ import torch
 from scipy.special import expit
 
 from quadrat import workflow
-from quadrat.errors import DataError, RunError
+from quadrat.errors import DataError, ExperimentError, RunError
 from quadrat.occurrence.transfer.checkpoint import read_checkpoint
 from quadrat.occurrence.transfer.importing import environment_of, species_of
 from quadrat.occurrence.transfer.weights import network_of
@@ -90,6 +90,11 @@ def test_an_imported_run_is_judged_on_a_table_only(checkpoint, tmp_path):
     table = write(tmp_path / "cells.parquet", columns(random_lists(30, CODES)))
     with pytest.raises(RunError, match=r"imported.*Give a table"):
         workflow.evaluate(run.folder)
+    with pytest.raises(RunError, match=r"imported.*quadrat evaluate"):
+        workflow.report(run.folder)
+    for verb in (workflow.check, workflow.train):
+        with pytest.raises(ExperimentError, match=r"train fine-tune --set start\.run="):
+            verb(run.folder)
     with pytest.raises(RunError, match="imported"):
         run.metrics()
     metrics = workflow.evaluate(run.folder, data=table)

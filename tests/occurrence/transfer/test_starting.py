@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import tomllib
 
 import numpy as np
 import polars as pl
@@ -10,6 +11,7 @@ import torch
 from quadrat import workflow
 from quadrat.engine import Backend
 from quadrat.errors import DataError, ExperimentError, RunError, Stopped
+from quadrat.experiment import parse
 from quadrat.occurrence import fitting, training
 from quadrat.occurrence.findings import findings
 from quadrat.occurrence.predictor import OccurrencePredictor
@@ -17,6 +19,7 @@ from quadrat.occurrence.records.taxonomy import Species, Vocabulary
 from quadrat.occurrence.samples.dataset import prepare
 from quadrat.occurrence.transfer.first_epochs import learn_new_species
 from quadrat.occurrence.transfer.matching import SpeciesMatch, read_renamed
+from quadrat.recipes import recipe_text
 from quadrat.runs import Run, read_json
 
 from .geomodel import random_state, write_checkpoint
@@ -167,15 +170,24 @@ def test_the_shape_comes_from_the_run(tuned, base, experiment, planet):
         "data": {"table": str(planet.table)},
         "start": {"run": str(base.folder)},
     }
-    from quadrat.experiment import parse
-
     made = parse(document)
     assert made.network.scale == 0.125
     assert parse(made.content()).network == made.network
-    with pytest.raises(ExperimentError, match=r"network\.scale = 0\.5, but the run.*has 0\.125"):
-        parse({**document, "network": {"scale": 0.5}})
+    others = {"scale": 0.5, "week_harmonics": 3}
+    with pytest.raises(ExperimentError, match="has another network") as caught:
+        parse({**document, "network": others})
+    for key, value in others.items():
+        assert f"network.{key} = {value} instead of {getattr(made.network, key)}" in str(
+            caught.value
+        )
     with pytest.raises(ExperimentError, match="does nothing without run"):
         parse({**document, "start": {"missing": "drop"}})
+
+
+def test_the_recipe_takes_the_network_of_any_run(base, planet):
+    document = tomllib.loads(recipe_text("fine-tune"))
+    made = parse(document, [f"data.table={planet.table}", f"start.run={base.folder}"])
+    assert made.network == base.experiment().network
 
 
 def test_a_run_that_is_not_there(experiment, tmp_path):

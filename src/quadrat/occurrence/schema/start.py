@@ -78,11 +78,15 @@ def network_of_run(section: NetworkSection, run: Path) -> NetworkSection:
         return section
     settled: dict[str, Any] = {key: known[key] for key in _SHAPE if key in known}
     given = section.model_dump(mode="json", include=section.model_fields_set)
-    for key, value in settled.items():
-        if given.get(key, value) != value:
-            raise ValueError(
-                f"network.{key} = {given[key]!r}, but the run to start from, {run.name}, has "
-                f"{value!r}; remove the key"
-            )
+    others = [
+        f"network.{key} = {given[key]!r} instead of {value!r}"
+        for key, value in settled.items()
+        if given.get(key, value) != value
+    ]
+    if others:
+        raise ValueError(
+            f"the run to start from, {run.name}, has another network: {', '.join(others)}. Leave "
+            "these keys out, as the recipe fine-tune does, or give the run's values with --set"
+        )
     weights = {key: value for key, value in known.items() if key not in given}
     return NetworkSection.model_validate({**weights, **given})

@@ -60,7 +60,9 @@ def learn_new_species(
         module,
         batches,
         SpeciesObjective(experiment, len(species), {}, weights),
-        FitSettings(section, AverageSection(), experiment.run, experiment.seed),
+        FitSettings(
+            section, AverageSection(), experiment.run, experiment.seed, label="new species"
+        ),
         backend=backend,
         state=state,
         groups=module.groups(section.learning_rate),
