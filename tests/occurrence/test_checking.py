@@ -154,8 +154,6 @@ def test_keys_that_change_nothing_are_told(told):
     assert "nothing: there is no environment to predict (data.environment = [])" in only(
         told_of, "network.environment_weight = 0.5"
     )
-    aside = told(**nothing, labels={"propagate": {"on": False, "k": 3, "max_radius_km": 5.0}})
-    assert only(aside, "labels.propagate.on = false").endswith("k, max_radius_km there do nothing")
     few = {"kind": "assume-negative", "neg_samples": 4}
     usual = str(told(loss=few).warnings + told(**nothing).warnings)
     assert "nothing" not in usual

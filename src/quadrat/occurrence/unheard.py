@@ -27,7 +27,7 @@ def unheard(
         synonyms: What became of ``data.synonyms``.
         start: The run that training starts from.
     """
-    found = [*_put_aside(experiment), *_without_effect(experiment, data)]
+    found = list(_without_effect(experiment, data))
     if synonyms is not None and synonyms.idle:
         found.append(
             f"data.synonyms: {len(synonyms.idle)} of {counted(synonyms.rows, 'row')} "
@@ -40,12 +40,6 @@ def unheard(
             f"start.synonyms: {counted(len(idle), 'row')} {_verb(idle)} nothing: {_some(idle)}"
         )
     return found
-
-
-def _put_aside(experiment: OccurrenceExperiment) -> Iterator[str]:
-    for section in (experiment.labels.frequency_weight, experiment.labels.propagate):
-        if idle := section.put_aside():
-            yield f"{section.path}.on = false, so {', '.join(idle)} there {_verb(idle)} nothing"
 
 
 def _without_effect(experiment: OccurrenceExperiment, data: OccurrenceData) -> Iterator[str]:

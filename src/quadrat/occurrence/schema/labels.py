@@ -12,8 +12,8 @@ from quadrat.experiment import Section
 class SwitchedSection(Section):
     """Keys that do something only where ``on`` is true.
 
-    Whoever writes ``on = false`` beside other keys has put them aside, which a check tells. Keys
-    without a word about ``on`` are a wish that would go unheard, which is refused.
+    Whoever writes ``on = false`` beside other keys has put them aside. Keys without a word about
+    ``on`` are a wish that would go unheard, which is refused.
     """
 
     path: ClassVar[str]
@@ -21,15 +21,10 @@ class SwitchedSection(Section):
 
     on: bool = Field(False, description="Whether the other keys do anything.")
 
-    def put_aside(self) -> list[str]:
-        """The keys that say something else than by default and do nothing."""
-        fields = type(self).model_fields
-        changed = [name for name in fields if getattr(self, name) != fields[name].default]
-        return [] if self.on else changed
-
     @model_validator(mode="after")
     def _is_heard(self) -> Self:
-        idle = self.put_aside()
+        fields = type(self).model_fields
+        idle = [name for name in fields if getattr(self, name) != fields[name].default]
         if idle and "on" not in self.model_fields_set:
             verb = "does" if len(idle) == 1 else "do"
             raise ValueError(f"{', '.join(idle)} {verb} nothing yet: set {self.path}.on = true")
