@@ -17,6 +17,9 @@ Array = NDArray[np.float64]
 _MARKS = ("o", "^", "s", "D")
 """Marks of the folds; each stands for as many folds as there are colours."""
 
+_LEGEND_SIZE = 26.0
+"""Area of a mark of the legend in square points."""
+
 _MOST_LINES = 60
 """Edges of blocks along a side that are drawn; of more, lines would hide the dots."""
 
@@ -54,10 +57,19 @@ def fold_map(
         axes.set(xlim=(left, right), ylim=(bottom, top))
         middle = projection.lon if isinstance(projection, Local) else 0.0
         x, y = projection.forward(middle + wrap_lon(east - middle), north)
-    _dots(axes, x, y, fold)
+    size = float(np.clip(20_000 / max(len(fold), 1), 5.0, 18.0))
+    _dots(axes, x, y, fold, size)
     heading(axes, "The sites and their folds", f"n {len(fold):,}")
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=6, handletextpad=0.2)
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=8,
+        columnspacing=1.2,
+        handletextpad=0.2,
+        markerscale=(_LEGEND_SIZE / size) ** 0.5,
+    )
     return figure
 
 
@@ -74,8 +86,7 @@ def _draw_blocks(axes: Axes, east: Array, north: Array, side: float | None) -> N
             line(float(edge), color=FAINT, linewidth=0.6, zorder=0)
 
 
-def _dots(axes: Axes, x: Array, y: Array, fold: NDArray[np.int64]) -> None:
-    size = float(np.clip(12_000 / max(len(fold), 1), 3.0, 18.0))
+def _dots(axes: Axes, x: Array, y: Array, fold: NDArray[np.int64], size: float) -> None:
     for number in range(int(fold.max()) + 1):
         own = fold == number
         axes.scatter(

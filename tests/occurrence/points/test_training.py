@@ -196,6 +196,9 @@ def test_surveys_can_be_learnt(points, region, tmp_path):
     np.testing.assert_allclose(bins["count"], bins_of, atol=2)
     present = np.nan_to_num(np.array(bins["frequency"], float)) @ np.array(bins["count"])
     assert present == pytest.approx(seen.sum())
+    family.evaluate(run, region.surveys, tmp_path / "again")
+    again = read_json(tmp_path / "again" / "reliability.json")
+    assert sum(again["count"]) == seen.size and again["count"] != bins["count"]
     assert "background" not in metrics["protocol"] or metrics["protocol"]["background"] is None
 
 
