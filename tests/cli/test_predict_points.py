@@ -45,6 +45,16 @@ def test_a_number_cuts_suitability_into_presence(
         assert cut[code].to_list() == expected
 
 
+def test_one_row_is_no_rows(
+    quadrat: Callable[..., Outcome], points_run: Path, region: PointsWorld, tmp_path: Path
+):
+    pl.read_csv(region.surveys).head(1).write_csv(tmp_path / "one.csv")
+    done = quadrat(
+        "predict", points_run, "--data", tmp_path / "one.csv", "--out", tmp_path / "a.csv"
+    )
+    assert "1 row\n" in done.err
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -101,6 +101,15 @@ def test_what_is_found_in_the_data_is_kept_and_told(points, tmp_path):
     assert heard == kept["warnings"] and len(heard) == 2
 
 
+def test_one_rare_species_is_spoken_of_in_the_singular(points, region, tmp_path):
+    records = pl.read_csv(region.records)
+    lonely = records.head(1).with_columns(species=pl.lit("lonely"))
+    pl.concat([records, lonely]).write_csv(tmp_path / "records.csv")
+    report = family.check(points(data={"points": str(tmp_path / "records.csv")}))
+    assert "1 species was seen at fewer than 5 sites: lonely" in report.warnings
+    assert report.facts["covariates"] == "2 numbers, 1 category"
+
+
 def test_sites_are_kept_with_their_folds(trained, points):
     data, sites = prepare(points()), pl.read_parquet(trained.path("sites.parquet"))
     assert sites.columns == ["x", "y", "fold", "block", "species"]
