@@ -59,20 +59,27 @@ def test_a_figure_of_several_weeks_names_them_all() -> None:
 
 def test_what_is_far_from_records_is_striped() -> None:
     plain = layers((13, 26))
+    plain = replace(plain, values=np.zeros_like(plain.values))  # certain absence is no colour
     far = plain.grid.places()[1] > 10
     drawn = {}
     for name, given in {"plain": plain, "far": replace(plain, far=far)}.items():
         figure = layer_figure(given)
-        drawn[name] = figure.axes[0].get_images()[0].get_array()
+        drawn[name] = [image.get_array() for image in figure.axes[0].get_images()]
         assert ("striped" in to_svg(figure)) == (name == "far")
-    before, after = (np.ma.getmaskarray(drawn[name]) for name in ("plain", "far"))
-    gaps = after & ~before
-    left, right = np.array_split(gaps, [round(gaps.shape[1] * 0.45)], axis=1)
-    assert not left.any() and 0.3 < right[:, right.shape[1] // 4 :].mean() < 0.6
-    shown = ~after
-    np.testing.assert_array_equal(drawn["far"][shown], drawn["plain"][shown])
+    (before,), (after, stripes) = drawn["plain"], drawn["far"]
+    np.testing.assert_array_equal(before, after)
+    striped = ~np.ma.getmaskarray(stripes)
+    left, right = np.array_split(striped, [round(striped.shape[1] * 0.45)], axis=1)
+    assert not left.any() and 0.2 < right[:, right.shape[1] // 4 :].mean() < 0.4
     nowhere = np.zeros(len(far), dtype=bool)
     assert "striped" not in to_svg(layer_figure(replace(plain, far=nowhere)))
+
+
+def test_a_narrow_region_has_a_narrow_figure_whose_lines_are_named() -> None:
+    narrow = layer_figure(layers((13,), RasterGrid.of((170.0, -20.0, 190.0, 20.0), 4.0)))
+    assert narrow.get_figwidth() < 0.8 * layer_figure(layers((13,))).get_figwidth()
+    names = {text.get_text() for text in narrow.axes[0].texts}
+    assert {"180°", "170°W", "10°S", "0°", "20°N"} <= names
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 12, 48])

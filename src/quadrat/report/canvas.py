@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,8 +10,9 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.patches import Polygon
 from numpy.typing import NDArray
 
-from quadrat.geo import EARTH_RADIUS_KM, chord, great_circle_km, unit_vectors
+from quadrat.geo import EARTH_RADIUS_KM, chord, great_circle_km, unit_vectors, wrap_lon
 from quadrat.report.projections import EqualEarth, Projection
+from quadrat.report.style import MUTED
 
 Array = NDArray[np.float64]
 Land = Sequence[Sequence[NDArray[np.float64]]]
@@ -21,6 +22,9 @@ SEA = "#eef4f6"
 LAND = "#e3e2da"
 COAST = "#9aa39f"
 """The ground of a map; it stays light where the page is dark, as colours are read against it."""
+
+STRIPE = "#a3aaa7"
+"""Over places that should not be read like the others: no colour of a scale can be taken for it."""
 
 
 def paint(
@@ -109,7 +113,7 @@ def _pixel_km(projection: Projection, step: float) -> float:
 
 
 def draw_ground(axes: Axes, projection: Projection, land: Land) -> None:
-    """Sea, land, coast and a faint net of meridians and parallels."""
+    """Sea, land, coast and a faint net of meridians and parallels; those of a region are named."""
     axes.axis("off")
     left, right, bottom, top = projection.extent
     if isinstance(projection, EqualEarth):
@@ -134,7 +138,14 @@ def draw_ground(axes: Axes, projection: Projection, land: Land) -> None:
     axes.add_collection(PolyCollection(lakes, facecolors=SEA, edgecolors="none", zorder=1))
     coast = [np.concatenate([ring, ring[:1]]) for ring in (*outlines, *lakes)]
     axes.add_collection(LineCollection(coast, colors=COAST, linewidths=0.5, zorder=3))
-    axes.add_collection(LineCollection(_net(projection), colors=COAST, linewidths=0.25, zorder=1.5))
+    meridians, parallels = _net(projection)
+    net = LineCollection(
+        [*meridians.values(), *parallels.values()], colors=COAST, linewidths=0.25, zorder=1.5
+    )
+    axes.add_collection(net)
+    if not isinstance(projection, EqualEarth):
+        _name(axes, meridians, "EW")
+        _name(axes, parallels, "NS")
 
 
 def _flat_rings(
@@ -163,8 +174,8 @@ def _overlaps(shape: Array, extent: tuple[float, float, float, float]) -> bool:
     return bool(low_x < right and high_x > left and low_y < top and high_y > bottom)
 
 
-def _net(projection: Projection) -> list[Array]:
-    """Meridians and parallels: every 30 degrees of the world, about five lines of a region."""
+def _net(projection: Projection) -> tuple[dict[float, Array], dict[float, Array]]:
+    """Meridians and parallels by their degrees: every 30 of the world, about five of a region."""
     if isinstance(projection, EqualEarth):
         step, lons, lats = 30.0, (-180.0, 180.0), (-90.0, 90.0)
     else:
@@ -174,12 +185,33 @@ def _net(projection: Projection) -> list[Array]:
         lons, lats = (float(x[0]) - half, float(x[0]) + half), (bottom, top)
         step = next(s for s in (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0) if half * 2 / s <= 7)
     along_lat, along_lon = np.linspace(*lats, 61), np.linspace(*lons, 121)
-    lines = []
-    for lon in np.arange(np.ceil(lons[0] / step), np.floor(lons[1] / step) + 1) * step:
-        lines.append(np.column_stack(projection.forward(np.full(61, lon), along_lat)))
-    for lat in np.arange(np.ceil(lats[0] / step), np.floor(lats[1] / step) + 1) * step:
-        lines.append(np.column_stack(projection.forward(along_lon, np.full(121, lat))))
-    return lines
+    meridians = {
+        lon: np.column_stack(projection.forward(np.full(61, lon), along_lat))
+        for lon in np.arange(np.ceil(lons[0] / step), np.floor(lons[1] / step) + 1) * step
+    }
+    parallels = {
+        lat: np.column_stack(projection.forward(along_lon, np.full(121, lat)))
+        for lat in np.arange(np.ceil(lats[0] / step), np.floor(lats[1] / step) + 1) * step
+    }
+    return meridians, parallels
+
+
+def _name(axes: Axes, lines: Mapping[float, Array], sides: str) -> None:
+    """Degrees beside the beginnings of lines: below meridians, to the left of parallels."""
+    below = sides == "EW"
+    for degrees, line in lines.items():
+        value = float(wrap_lon(degrees)) if below else degrees
+        side = "" if value in (0.0, -180.0) else sides[int(value < 0)]
+        axes.annotate(
+            f"{abs(value):g}°{side}",
+            line[0],
+            xytext=(0, -3) if below else (-3, 0),
+            textcoords="offset points",
+            ha="center" if below else "right",
+            va="top" if below else "center",
+            fontsize=6.5,
+            color=MUTED,
+        )
 
 
 def half_diagonal_km(lats: Array, lons: Array) -> float | None:

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import Colormap, to_rgb
+from matplotlib.colors import Colormap, ListedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from quadrat.report.canvas import (
     COAST,
     LAND,
     SEA,
+    STRIPE,
     coloured,
     draw_ground,
     half_diagonal_km,
@@ -53,9 +54,14 @@ _COLOURS: dict[str, Colormap] = {
     "uncertainty": UNCERTAINTY,
 }
 
-_STRIPES = 130
-"""Stripes along the longer side of a map."""
+_STRIPES = 260
+"""The longer side of a map, in widths of a stripe."""
 _STRIPED = "striped: farther from all records than what was judged"
+
+_SHARE = 0.86
+"""Of the width that the maps take; the rest is the colour bar's."""
+_HIGHEST, _NARROWEST = 5.5, 4.2
+"""Inches of a map's height, and of a figure's width, whose titles need room."""
 
 FRAME_MILLISECONDS = 180
 """The year goes by in nine seconds."""
@@ -108,32 +114,40 @@ class _Sheet:
             interpolation="nearest",
             zorder=2,
         )
+        if self.stripes.any():
+            axes.imshow(
+                np.ma.masked_where(~self.stripes, self.stripes),
+                extent=self.projection.extent,
+                cmap=ListedColormap([STRIPE]),
+                interpolation="nearest",
+                zorder=2.5,
+            )
         axes.set_xlim(left, right)
         axes.set_ylim(bottom, top)
         axes.set_aspect("equal")
         return image
 
     def picture(self, layer: int) -> np.ma.MaskedArray[tuple[int, ...], np.dtype[np.float64]]:
-        """One week's numbers, a pixel each; nothing in the gaps between stripes."""
+        """One week's numbers, a pixel each."""
         values = self.layers.values[layer].astype(np.float64)
-        return np.ma.masked_where(self._gaps, np.ma.masked_invalid(coloured(values, self.nearest)))
+        return np.ma.masked_invalid(coloured(values, self.nearest))
 
     @cached_property
     def note(self) -> str:
         """The second line of a map."""
-        told = [self.layers.subject.note, _STRIPED if self._gaps.any() else ""]
+        told = [self.layers.subject.note, _STRIPED if self.stripes.any() else ""]
         return "  ·  ".join(part for part in told if part)
 
     @cached_property
-    def _gaps(self) -> NDArray[np.bool_]:
-        """Every other stripe of what is far from all records."""
+    def stripes(self) -> NDArray[np.bool_]:
+        """Grey over a third of what is far from all records, be it coloured or not."""
         far = self.layers.far
         if far is None:
             return np.zeros(self.nearest.shape, dtype=bool)
         known = np.isfinite(self.layers.values).any(axis=0)
         width = max(1, round(max(self.nearest.shape) / _STRIPES))
         rows, columns = np.indices(self.nearest.shape)
-        striped = (rows + columns) // width % 2 == 1
+        striped = (rows + columns) // width % 3 == 0
         beyond = far & known
         return np.asarray(striped & (self.nearest >= 0) & beyond[self.nearest])
 
@@ -149,7 +163,7 @@ def layer_figure(layers: MapLayers) -> Figure:
     columns = _columns(count)
     rows = -(-count // columns)
     sheet = _Sheet.of(layers, PIXELS // count)
-    figure = new_figure(WIDE, _height(sheet.projection, rows, columns, titled=count > 1))
+    figure = new_figure(*_size(sheet.projection, rows, columns, titled=count > 1))
     grid = figure.subplots(rows, columns, squeeze=False)
     land = land_polygons()
     for place, axes in enumerate(grid.ravel()):
@@ -183,7 +197,7 @@ def layer_animation(layers: MapLayers) -> bytes:
         layers: The map; a frame a week.
     """
     sheet = _Sheet.of(layers, PIXELS // 2)
-    figure = new_figure(WIDE, _height(sheet.projection, 1, 1, titled=False))
+    figure = new_figure(*_size(sheet.projection, 1, 1, titled=False))
     axes = figure.add_subplot()
     image = sheet.draw(axes, 0, land_polygons())
     subject = layers.subject
@@ -238,6 +252,7 @@ def _palette(colours: Colormap) -> Picture:
     for ground, line in ((PAPER, INK), (PAPER, MUTED), (LAND, COAST), (SEA, COAST)):
         share = np.linspace(0, 1, _EDGE_COLOURS)[:, None]
         found.append(share * np.array(to_rgb(line)) + (1 - share) * np.array(to_rgb(ground)))
+    found.append(np.array([to_rgb(STRIPE)]))
     return np.unique(np.round(255 * np.concatenate(found)).astype(np.uint8), axis=0)
 
 
@@ -255,11 +270,13 @@ def _columns(count: int) -> int:
     return next((c for c, most in ((1, 1), (2, 4), (3, 12), (4, 24)) if count <= most), 6)
 
 
-def _height(projection: Projection, rows: int, columns: int, *, titled: bool) -> float:
+def _size(projection: Projection, rows: int, columns: int, *, titled: bool) -> tuple[float, float]:
     """Inches of a figure whose maps share the width and leave room for the colour bar."""
-    one = WIDE * 0.86 / columns * _ratio(projection)
-    one = min(max(one, 2.6 if columns == 1 else 0.0), 7.0)
-    return rows * (one + (0.24 if titled else 0.0)) + 0.55
+    ratio = _ratio(projection)
+    one = WIDE * _SHARE / columns * ratio
+    one = min(max(one, 2.6 if columns == 1 else 0.0), _HIGHEST)
+    width = min(max(one / ratio * columns / _SHARE, _NARROWEST), WIDE)
+    return width, rows * (one + (0.24 if titled else 0.0)) + 0.55
 
 
 def _colour_bar(figure: Figure, image: AxesImage, axes: list[Axes], label: str, rows: int) -> None:

@@ -9,7 +9,7 @@ from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from quadrat.report.canvas import Land, coloured, draw_ground, nearest_place
+from quadrat.report.canvas import STRIPE, Land, coloured, draw_ground, nearest_place
 from quadrat.report.projections import Projection, suitable
 from quadrat.report.style import INK, RICHNESS, WIDE, new_figure, styled
 
@@ -21,7 +21,7 @@ PIXELS = 300_000
 ENVIRONMENT: Colormap = matplotlib.colormaps["cividis"]
 """Low to high, evenly, also for the colour-blind; every value is shown, so none is see-through."""
 
-UNKNOWN = ("#f4f4f2", "#a3aaa7")
+UNKNOWN = ("#f4f4f2", STRIPE)
 """Stripes of places without a value."""
 
 _STRIPE = 4
