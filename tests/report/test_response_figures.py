@@ -53,6 +53,15 @@ def test_a_panel_a_covariate_and_a_line_a_species():
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["Kea", "b", "c"]
 
 
+def test_a_mean_above_its_band_is_explained():
+    def note(frame: pl.DataFrame) -> str:
+        return response_curves(frame, names={}, answer="suitability").get_supxlabel()
+
+    rare = table().with_columns(high=pl.col("mean") / 10)
+    assert "the mean is above it where few places have nearly all" in note(rare)
+    assert "above" not in note(table())
+
+
 def test_few_species_are_all_drawn_and_spare_panels_are_hidden():
     figure = response_curves(table(("a",)), names={}, answer="probability")
     assert figure.get_supylabel() == "probability (%)"

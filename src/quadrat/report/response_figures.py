@@ -61,13 +61,16 @@ def response_curves(table: pl.DataFrame, *, names: Mapping[str, str], answer: st
         axes.set_title(name, fontsize=9)
     for axes in panels[len(covariates) :]:
         axes.set_visible(False)
-    drawn = table.filter(pl.col("species").is_in(shown)).select("mean", "high").to_numpy()
-    panels[0].set_ylim(0, 1.04 * max(float(drawn.max()), 1e-9))  # all panels share it
+    drawn = table.filter(pl.col("species").is_in(shown))
+    highest = drawn.select(pl.max_horizontal("mean", "high").max()).item()
+    panels[0].set_ylim(0, 1.04 * max(float(highest), 1e-9))  # all panels share it
     if answer == "probability":
         panels[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g}"))
         answer = "probability (%)"
     figure.supylabel(answer, fontsize=9, color=MUTED)
     note = "line or mark: mean over places; band or bar: 80 % of them"
+    if drawn.select((pl.col("mean") > pl.col("high")).any()).item():
+        note += ", and the mean is above it where few places have nearly all"
     if len(codes) > len(shown):
         note += f"; {len(shown)} of {len(codes)} species of the table"
     figure.supxlabel(note, fontsize=8, color=MUTED)
