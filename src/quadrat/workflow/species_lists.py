@@ -53,8 +53,7 @@ def birdnet_lists(
         date: A date instead, for all places.
         top: At most so many species a place.
         threshold: Only species of at least this probability, ``"species"``: each from its own
-            threshold on; 0.03 where ``top`` is not given
-            either, as in BirdNET.
+            threshold on; 0.03 where ``top`` is not given either, as in BirdNET.
         union: One list of all species that any of the places has.
 
     Returns:
