@@ -24,8 +24,10 @@ _FREEDOM = {"reassoc", "contract", "arcp", "nsz"}
 """What LLVM may do to arithmetic: sums in any order, reciprocals by an estimate and a step; it may
 not suppose that there is no NaN."""
 
-_APART = "QUADRAT_KERNELS_COMPILED_HERE"
-"""Names the module that a process was started to compile."""
+_APART = "QUADRAT_COMPILES_KERNELS"
+"""Is set for the process that was started to compile them."""
+_COMPILED = "compiled"
+"""A file beside the machine code, once it is whole."""
 
 _ONE_AT_A_TIME = threading.Lock()
 _HERE = Path(__file__).resolve().parent
@@ -49,7 +51,7 @@ def kernel(*signatures: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         if signatures:
-            _compile_apart(function.__module__)
+            _compile_apart()
         compiled = _compiled(function, list(signatures) or None, parallel=True)
 
         @functools.wraps(function)
@@ -68,34 +70,31 @@ def serial_kernel(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def are_compiled() -> bool:
-    """Whether an earlier process kept machine code; else the first kernels take seconds."""
-    return _FOLDER is not None and any(_FOLDER.glob("*.compiled"))
+    """Whether machine code is kept from earlier; else the first kernel takes half a minute."""
+    return _FOLDER is not None and (_FOLDER / _COMPILED).exists()
 
 
 @functools.cache
-def _compile_apart(module: str) -> None:
-    """Has another process compile a module's kernels, unless that was done before.
+def _compile_apart() -> None:
+    """Has another process compile all kernels that state their types, unless one did before.
 
     A process that compiles a loop for threads itself runs the code that it had before LLVM's last
     pass over it, and keeps what came after, whose sums are taken in another order: the first
     training on a machine would differ from all others in its last bits. If the other process
     fails, the kernels are compiled here.
     """
-    if _FOLDER is None or not sys.executable or os.environ.get(_APART) == module:
+    if _FOLDER is None or not sys.executable or _APART in os.environ or are_compiled():
         return
-    compiled = _FOLDER / f"{module}.compiled"
-    if compiled.exists():
-        return
-    environment = {**os.environ, _APART: module, "PYTHONPATH": os.pathsep.join(sys.path)}
+    modules = ", ".join(f"{__package__}.{path.stem}" for path in sorted(_HERE.glob("[!_]*.py")))
     done = subprocess.run(
-        [sys.executable, "-c", f"import {module}"],
-        env=environment,
+        [sys.executable, "-c", f"import {modules}"],
+        env={**os.environ, _APART: "1", "PYTHONPATH": os.pathsep.join(sys.path)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
     )
     if done.returncode == 0:
-        compiled.touch()
+        (_FOLDER / _COMPILED).touch()
 
 
 def _compiled(

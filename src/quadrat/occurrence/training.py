@@ -124,7 +124,7 @@ def _announce_compiling() -> None:
     from quadrat.kernels.compiling import are_compiled
 
     if not are_compiled():
-        current_progress().note("compiling kernels: about 20 seconds, once on this machine")
+        current_progress().note("compiling kernels: about half a minute, once on this machine")
 
 
 def _record_start(
