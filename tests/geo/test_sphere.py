@@ -3,7 +3,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quadrat.geo import EARTH_RADIUS_KM, chord, great_circle_km, lat_lon, unit_vectors, wrap_lon
+from quadrat.geo import (
+    EARTH_RADIUS_KM,
+    chord,
+    chord_km,
+    great_circle_km,
+    lat_lon,
+    spacing_km,
+    unit_vectors,
+    wrap_lon,
+)
 
 lats = st.floats(-90, 90)
 lons = st.floats(-720, 720)
@@ -47,3 +56,16 @@ def test_wrapped_longitudes_are_the_same_place(lon):
     wrapped = wrap_lon(lon)
     assert -180 <= wrapped < 180
     assert (wrapped - lon) / 360 == pytest.approx(round((wrapped - lon) / 360), abs=1e-9)
+
+
+def test_straight_distances_lead_back_to_the_sphere() -> None:
+    km = np.array([0.0, 0.01, 500.0, 20_000.0])
+    np.testing.assert_allclose(chord_km(chord(km)), km, rtol=1e-9, atol=1e-9)
+
+
+def test_the_spacing_is_that_of_places_whatever_stands_twice() -> None:
+    lat, lon = np.zeros(6), np.array([179.0, -179.0, -177.0, -177.0, -175.0, 30.0])
+    degree = float(great_circle_km(0, 0, 0, 1))
+    assert spacing_km(lat, lon) == pytest.approx(2 * degree)
+    assert spacing_km(lat, lon, share=1.0) > 100 * degree
+    assert spacing_km(lat[:1], lon[:1]) == spacing_km(lat[2:4], lon[2:4]) == 0.0

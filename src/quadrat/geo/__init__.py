@@ -21,8 +21,10 @@ from quadrat.geo.regions import REGIONS, Region, region
 from quadrat.geo.sphere import (
     EARTH_RADIUS_KM,
     chord,
+    chord_km,
     great_circle_km,
     lat_lon,
+    spacing_km,
     unit_vectors,
     wrap_lon,
 )
@@ -44,6 +46,7 @@ __all__ = [
     "cell_outlines",
     "cells_at",
     "chord",
+    "chord_km",
     "format_cells",
     "great_circle_km",
     "is_land",
@@ -53,6 +56,7 @@ __all__ = [
     "parse_cells",
     "region",
     "resolutions",
+    "spacing_km",
     "unit_vectors",
     "wrap_lon",
 ]

@@ -65,6 +65,28 @@ def chord(km: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(2 * np.sin(angle / 2))
 
 
+def chord_km(chord: ArrayLike) -> NDArray[np.float64]:
+    """The great circle distance in km of unit vectors whose straight distance is ``chord``."""
+    half = np.clip(np.asarray(chord, np.float64) / 2, 0, 1)
+    return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(half))
+
+
+def spacing_km(lat: ArrayLike, lon: ArrayLike, share: float = 0.5) -> float:
+    """The usual distance of a place to the nearest other one in km; 0 where there is no other.
+
+    Args:
+        lat: Latitudes in degrees ``(N,)``.
+        lon: Longitudes in degrees ``(N,)``; of several points at one place, one counts.
+        share: Of the places that have another within the distance.
+    """
+    from scipy.spatial import cKDTree
+
+    places = np.unique(unit_vectors(lat, lon), axis=0)
+    if len(places) < 2:
+        return 0.0
+    return float(chord_km(np.quantile(cKDTree(places).query(places, k=2)[0][:, 1], share)))
+
+
 def wrap_lon(lon: ArrayLike) -> NDArray[np.float64]:
     """Longitudes in [-180, 180)."""
     return (np.asarray(lon, np.float64) + 180) % 360 - 180

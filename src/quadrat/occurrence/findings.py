@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from quadrat.experiment import CheckReport
-from quadrat.geo import EARTH_RADIUS_KM, unit_vectors
+from quadrat.geo import chord_km, spacing_km, unit_vectors
 from quadrat.occurrence.records.cells import CellTable
 from quadrat.occurrence.records.reading import synonym_use
 from quadrat.occurrence.records.synonyms import SynonymUse
@@ -21,9 +20,8 @@ from quadrat.occurrence.samples.dataset import OccurrenceData, sample_rows
 from quadrat.occurrence.samples.partition import Partition
 from quadrat.occurrence.schema import WATCHLIST, OccurrenceExperiment, SplitSection
 from quadrat.occurrence.transfer.starting import Start
-from quadrat.occurrence.unheard import unheard
+from quadrat.occurrence.unheard import some, unheard
 
-_SHOWN_CODES = 10
 _FEW_BLOCKS = 20
 _NEIGHBOUR = 1.5
 """Cells are neighbours within so many times the usual distance to the nearest cell."""
@@ -137,27 +135,16 @@ def _distances(data: OccurrenceData) -> list[_Distance]:
     """How near the other parts lie to training cells."""
     table, train = data.table, data.partition.train
     places = unit_vectors(table.lat, table.lon)
-    limit = _NEIGHBOUR * _spacing_km(places[np.unique(table.places(), return_index=True)[1]])
+    limit = _NEIGHBOUR * spacing_km(table.lat, table.lon)
     tree = cKDTree(places[train])
     rows = []
     for name, cells in data.partition.parts().items():
         if name == "train":
             continue
-        km = _km(tree.query(places[cells])[0])
+        km = chord_km(tree.query(places[cells])[0])
         beside = float((km <= limit).mean())
         rows.append(_Distance(name, len(cells), beside, float(np.median(km))))
     return rows
-
-
-def _spacing_km(places: NDArray[np.float64]) -> float:
-    """The usual distance of a cell to the nearest other one."""
-    if len(places) < 2:
-        return 0.0
-    return float(np.median(_km(cKDTree(places).query(places, k=2)[0][:, 1])))
-
-
-def _km(chords: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.clip(chords / 2, 0, 1)))
 
 
 def _changes(
@@ -209,8 +196,7 @@ def _warnings(
     if data.unnamed:
         found.append(
             f"{_species(data.unnamed, 'is', 'are')} not in the taxonomy; the code stands for the "
-            f"names: "
-            f"{_some(data.unnamed)}"
+            f"names: {some(data.unnamed)}"
         )
     found += _watch_list_warnings(experiment, data)
     found += _leakage_warnings(experiment.split, leaks)
@@ -247,7 +233,7 @@ def _leakage_warnings(split: SplitSection, leaks: list[_Distance]) -> list[str]:
 def _watch_list_warnings(experiment: OccurrenceExperiment, data: OccurrenceData) -> list[str]:
     missing = missing_watched(data.table, data.partition, experiment.data.watchlist)
     found = [
-        f"{_species(codes, 'has', 'have', 'watch-list ')} no record in {part}: {_some(codes)}"
+        f"{_species(codes, 'has', 'have', 'watch-list ')} no record in {part}: {some(codes)}"
         for part, codes in missing.items()
     ]
     watched = read_watchlist(experiment.data.watchlist)
@@ -258,14 +244,9 @@ def _watch_list_warnings(experiment: OccurrenceExperiment, data: OccurrenceData)
     ]
     if unlearnt:
         told = _species(unlearnt, "is", "are", "watch-list ")
-        found.append(f"{told} not learnt: {_some(unlearnt)}")
+        found.append(f"{told} not learnt: {some(unlearnt)}")
     return found
 
 
 def _species(codes: Sequence[str], one: str, several: str, kind: str = "") -> str:
     return f"{len(codes)} {kind}species {one if len(codes) == 1 else several}"
-
-
-def _some(codes: Sequence[str]) -> str:
-    more = f" and {len(codes) - _SHOWN_CODES} more" if len(codes) > _SHOWN_CODES else ""
-    return ", ".join(codes[:_SHOWN_CODES]) + more

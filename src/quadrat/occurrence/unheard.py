@@ -32,12 +32,12 @@ def unheard(
         found.append(
             f"data.synonyms: {len(synonyms.idle)} of {counted(synonyms.rows, 'row')} "
             f"{_verb(synonyms.idle)} nothing, as the table has no such old species: "
-            f"{_some(synonyms.idle)}"
+            f"{some(synonyms.idle)}"
         )
     if start is not None and start.match.idle:
         idle = start.match.idle
         found.append(
-            f"start.synonyms: {counted(len(idle), 'row')} {_verb(idle)} nothing: {_some(idle)}"
+            f"start.synonyms: {counted(len(idle), 'row')} {_verb(idle)} nothing: {some(idle)}"
         )
     return found
 
@@ -64,6 +64,7 @@ def _verb(things: Sequence[object]) -> str:
     return "does" if len(things) == 1 else "do"
 
 
-def _some(words: Sequence[str]) -> str:
+def some(words: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
     more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
     return ", ".join(words[:_SHOWN]) + more

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from quadrat.errors import RunError, UsageError, closest
-from quadrat.geo import EARTH_RADIUS_KM, EDGE_KM, chord, unit_vectors
+from quadrat.geo import EDGE_KM, chord, spacing_km, unit_vectors
 from quadrat.occurrence.samples.environment import EnvironmentEncoder
 from quadrat.runs import FORMAT_VERSION, read_json, write_json
 from quadrat.tables import read_table, write_table
@@ -65,7 +65,7 @@ class KnownEnvironment:
     def of(cls, table: CellTable, encoder: EnvironmentEncoder) -> KnownEnvironment:
         """The environment of all cells of a table; a cell reaches as far as its diameter."""
         resolution = table.resolution()
-        reach = _spacing_km(table) if resolution is None else 2 * EDGE_KM[resolution]
+        reach = spacing_km(table.lat, table.lon) if resolution is None else 2 * EDGE_KM[resolution]
         values = table.environment[:, : len(encoder.columns)]
         return cls(encoder, table.lat, table.lon, values, reach)
 
@@ -143,19 +143,6 @@ class KnownEnvironment:
 
     @cached_property
     def _tree(self) -> cKDTree:
-        return _tree(unit_vectors(self.lat, self.lon))
+        from scipy.spatial import cKDTree
 
-
-def _spacing_km(table: CellTable) -> float:
-    """The median distance of a place to its nearest neighbour; 0 for a single place."""
-    vectors = np.unique(unit_vectors(table.lat, table.lon), axis=0)
-    if len(vectors) == 1:
-        return 0.0
-    chords = _tree(vectors).query(vectors, k=2)[0][:, 1]
-    return float(2 * EARTH_RADIUS_KM * np.arcsin(np.median(chords) / 2))
-
-
-def _tree(vectors: Floats) -> cKDTree:
-    from scipy.spatial import cKDTree
-
-    return cKDTree(vectors)
+        return cKDTree(unit_vectors(self.lat, self.lon))

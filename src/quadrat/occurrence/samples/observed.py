@@ -13,11 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from quadrat.errors import RunError
 from quadrat.geo import (
-    EARTH_RADIUS_KM,
     EDGE_KM,
     cell_centres,
     cells_at,
+    chord_km,
     great_circle_km,
+    spacing_km,
     unit_vectors,
 )
 from quadrat.runs import atomic_path
@@ -77,7 +78,7 @@ class ObservedCells:
         some = records > 0
         found = cls(lat[some], lon[some], records[some], np.inf)
         far = float(np.quantile(found.distance_km(*judged), JUDGED_SHARE))
-        return replace(found, far_km=max(far, _spacing_km(lat, lon)))
+        return replace(found, far_km=max(far, spacing_km(lat, lon)))
 
     def distance_km(self, lat: ArrayLike, lon: ArrayLike) -> Floats:
         """The distance in km of places to the nearest of the cells ``(N,)``.
@@ -87,7 +88,7 @@ class ObservedCells:
             lon: Longitudes in degrees ``(N,)``.
         """
         chords = self._tree.query(unit_vectors(lat, lon))[0]
-        return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(chords / 2, 1)))
+        return chord_km(chords)
 
     def holds(self, lat: ArrayLike, lon: ArrayLike) -> NDArray[np.bool_]:
         """Whether places lie in one of the cells ``(N,)``.
@@ -100,7 +101,7 @@ class ObservedCells:
             lon: Longitudes in degrees ``(N,)``.
         """
         if self._resolution is None:
-            reach = _spacing_km(self.lat, self.lon, _CLOSE) / 2
+            reach = spacing_km(self.lat, self.lon, _CLOSE) / 2
             return np.asarray(self.distance_km(lat, lon) <= max(reach, _SAME_KM))
         own = cells_at(self.lat, self.lon, self._resolution)
         return np.isin(cells_at(lat, lon, self._resolution), own)
@@ -143,20 +144,3 @@ class ObservedCells:
         from scipy.spatial import cKDTree
 
         return cKDTree(unit_vectors(self.lat, self.lon))
-
-
-def _spacing_km(lat: Floats, lon: Floats, share: float = 0.5) -> float:
-    """The usual distance of a cell to the nearest other one; 0 where there is no other.
-
-    Args:
-        lat: Latitudes in degrees ``(C,)``.
-        lon: Longitudes in degrees ``(C,)``.
-        share: Of the cells that have another within the distance.
-    """
-    from scipy.spatial import cKDTree
-
-    places = np.unique(unit_vectors(lat, lon), axis=0)
-    if len(places) < 2:
-        return 0.0
-    chords = cKDTree(places).query(places, k=2)[0][:, 1]
-    return float(2 * EARTH_RADIUS_KM * np.arcsin(np.quantile(chords, share) / 2))
