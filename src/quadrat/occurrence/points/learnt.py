@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from quadrat.occurrence.points.data import PointData
 from quadrat.occurrence.points.ensemble import PointEnsemble
 from quadrat.occurrence.points.table import Covariates
-from quadrat.occurrence.responses.axes import Axis
-from quadrat.occurrence.responses.curves import response_table, some_places
+from quadrat.occurrence.responses.covariates import covariate_names, response_of_points
+from quadrat.occurrence.responses.curves import some_places
 from quadrat.occurrence.responses.importance import covariate_importance
 from quadrat.occurrence.schema import PointsSection
 from quadrat.tables import write_table
@@ -57,7 +57,17 @@ def write_what_it_learnt(
     write_table(sites_table(section, data), folder / "sites.parquet")
     write_table(importance, folder / "importance.parquet")
     if leading:
-        told = responses(section, data, answering, leading, seed=seed)
+        shown = most_recorded(data, SHOWN_SPECIES)
+        told = response_of_points(
+            section,
+            answering,
+            data.sites.covariates,
+            leading,
+            {data.vocabulary.codes[column]: column for column in shown},
+            most=PLACES,
+            seed=seed,
+            table="the sites of training",
+        )
         write_table(told, folder / "response.parquet")
 
 
@@ -116,45 +126,10 @@ def held_out_importance(
     )
 
 
-def responses(
-    section: PointsSection,
-    data: PointData,
-    model: PointEnsemble,
-    names: Sequence[str],
-    *,
-    seed: int,
-) -> pl.DataFrame:
-    """Response curves of the most recorded species along some covariates, see `response_table`."""
-    chosen = most_recorded(data, SHOWN_SPECIES)
-    every = covariate_names(section)
-    sites = data.sites.covariates
-    places = sites.rows(some_places(len(sites), PLACES, seed))
-
-    def ask(axis: Axis, value: float | str) -> NDArray[np.float32]:
-        return model.answers(places.with_column(every.index(axis.name), value), chosen)
-
-    axes = [_axis(section, model, sites, name) for name in names]
-    return response_table(axes, [data.vocabulary.codes[column] for column in chosen], ask)
-
-
 def most_recorded(data: PointData, count: int) -> list[int]:
     """The columns of the species that were seen at most sites, the first of them first."""
     return [int(column) for column in np.argsort(-data.counts, kind="stable")[:count]]
 
 
-def covariate_names(section: PointsSection) -> list[str]:
-    """All covariates, numbers first."""
-    return [*section.covariates, *section.categorical]
-
-
 def _has_values(covariates: Covariates, column: int) -> bool:
     return any(value is not None and value == value for value in covariates.column(column).tolist())
-
-
-def _axis(section: PointsSection, model: PointEnsemble, sites: Covariates, name: str) -> Axis:
-    column = covariate_names(section).index(name)
-    values, table = sites.column(column), "the sites of training"
-    if name in section.covariates:
-        return Axis.of_numbers(name, values, table)
-    known = model.encoder.columns.vocabularies[column - len(section.covariates)]
-    return Axis.of_categories(name, values.tolist(), known, table)

@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from quadrat.occurrence.points.predictor import PointsPredictor
 from quadrat.occurrence.points.sites import Labels, read_test
 from quadrat.occurrence.points.table import Covariates, read_covariates
-from quadrat.occurrence.responses.axes import Axis
-from quadrat.occurrence.responses.curves import (
-    PLACES,
-    chosen_species,
-    response_table,
-    some_places,
-)
+from quadrat.occurrence.responses.covariates import covariate_names, response_of_points
+from quadrat.occurrence.responses.curves import PLACES, chosen_species
 from quadrat.occurrence.responses.importance import covariate_importance
 from quadrat.occurrence.schema import PointsSection
 from quadrat.tables import read_table
@@ -46,25 +39,26 @@ def explain_points(
     columns = chosen_species(predictor.vocabulary, species)
     wanted = [codes[column] for column in columns]
     covariates, labels = _read(table, section, codes)
-    names = [*section.covariates, *section.categorical]
-    axes = _axes(predictor, covariates, table)
-    places = covariates.rows(some_places(len(covariates), PLACES, seed))
-
-    def answer(asked: Covariates) -> NDArray[np.float32]:
-        return predictor.model.answers(asked, columns)
-
-    def ask(axis: Axis, value: float | str) -> NDArray[np.float32]:
-        return answer(places.with_column(names.index(axis.name), value))
-
+    names = covariate_names(section)
+    response = response_of_points(
+        section,
+        predictor.model,
+        covariates,
+        names,
+        dict(zip(wanted, columns, strict=True)),
+        most=PLACES,
+        seed=seed,
+        table=str(table),
+    )
     importance = covariate_importance(
-        answer,
+        lambda asked: predictor.model.answers(asked, columns),
         covariates,
         names,
         wanted,
         labels=None if labels is None else labels[:, columns],
         seed=seed,
     )
-    return {"response": response_table(axes, wanted, ask), "importance": importance}
+    return {"response": response, "importance": importance}
 
 
 def _read(
@@ -77,13 +71,3 @@ def _read(
         sites = read_test(frame, section, codes, table).of_species(codes)
         return sites.covariates, sites.labels
     return read_covariates(frame, section, table), None
-
-
-def _axes(predictor: PointsPredictor, covariates: Covariates, table: Path) -> list[Axis]:
-    section, known = predictor.section, predictor.model.encoder.columns.vocabularies
-    numbers = zip(section.covariates, covariates.numbers.T, strict=True)
-    categories = zip(section.categorical, covariates.categories.T, known, strict=True)
-    return [Axis.of_numbers(name, values, str(table)) for name, values in numbers] + [
-        Axis.of_categories(name, values.tolist(), words, str(table))
-        for name, values, words in categories
-    ]
