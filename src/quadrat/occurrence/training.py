@@ -22,6 +22,7 @@ from quadrat.occurrence.records.reading import known_species
 from quadrat.occurrence.records.taxonomy import make_vocabulary
 from quadrat.occurrence.samples.dataset import OccurrenceData, left_out, prepare
 from quadrat.occurrence.schema import OccurrenceExperiment
+from quadrat.occurrence.telling import tell
 from quadrat.occurrence.transfer.starting import Start
 from quadrat.occurrence.writing import write_model_and_scores
 from quadrat.runs import History, Run, read_json, write_json
@@ -54,11 +55,7 @@ def train(
     data = prepare(experiment)
     backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
     start = _record_start(run, experiment, data, backend)
-    report = findings(experiment, data, start)
-    if backend.is_main:
-        write_json(run.path("check.json"), report.to_dict())
-    for warning in report.warnings:
-        current_progress().warn(warning)
+    tell(findings(experiment, data, start), run, backend)
     fitted = fit_network(
         experiment,
         data,

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from quadrat.engine import Backend, OnEpoch, current_progress
-from quadrat.experiment import CheckReport
+from quadrat.engine import Backend, OnEpoch
 from quadrat.occurrence.points.checking import findings
 from quadrat.occurrence.points.data import PointData, prepare, section_of
 from quadrat.occurrence.points.fitting import Fitted, Part, fit_part
@@ -22,6 +21,7 @@ from quadrat.occurrence.points.learnt import write_what_it_learnt
 from quadrat.occurrence.points.objective import PointObjective
 from quadrat.occurrence.points.scores import Answers
 from quadrat.occurrence.schema import OccurrenceExperiment
+from quadrat.occurrence.telling import tell
 from quadrat.runs import FORMAT_VERSION, History, Run, write_json
 from quadrat.tables import write_table
 
@@ -55,7 +55,7 @@ def train(
     PointObjective(experiment.score.primary)
     data = prepare(experiment)
     backend = Backend.create(experiment.run.device, experiment.optimiser.precision)
-    _tell(run, findings(experiment, data), backend)
+    tell(findings(experiment, data), run, backend)
     fitted = []
     for part in cross_validation(experiment, data):
         state = run.fold(part.fold) / "state"
@@ -77,14 +77,6 @@ def train(
         write_what_it_learnt(run.folder, section, data, models, final.model, seed=experiment.seed)
         write_json(run.path("metrics.json"), judged.metrics.to_dict())
     return judged.metrics.to_dict()
-
-
-def _tell(run: Run, report: CheckReport, backend: Backend) -> None:
-    """Keeps what is known of the points in the run folder, and warns."""
-    if backend.is_main:
-        write_json(run.path("check.json"), report.to_dict())
-    for warning in report.warnings:
-        current_progress().warn(warning)
 
 
 def cross_validation(experiment: OccurrenceExperiment, data: PointData) -> list[Part]:
